@@ -1,0 +1,1 @@
+"""Image datasets, verified by content and kept on the device."""

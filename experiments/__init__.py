@@ -1,0 +1,1 @@
+"""Everything that happens to a network: training, evaluation, checkpoints, records."""
