@@ -1,0 +1,124 @@
+"""From a checked configuration to the objects of a run: dataset, norm, network, optimizer settings.
+
+A leaf group (`norm`, `model`, `dataset`) names the function that it configures as `_target_`. Only names of this project are
+accepted, and every setting is checked against that function's signature before it is called.
+"""
+
+import inspect
+import json
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hydra.utils
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from torch import nn
+
+from data.batches import Augmentation
+from data.dataset import Dataset
+from data.subsets import select
+from experiments.errors import UserError, known, nearest
+from experiments.settings import explain
+from models.build import build_model
+from models.initialize import Initialization
+
+TRUSTED = ("models.", "data.", "experiments.")
+# Settings of every dataset that are not its loader's: which images are used, and how they become numbers.
+SELECTION = ("train_size", "test_size", "validation")
+PREPROCESSING = ("scaling", "mean", "std", "augmentation")
+
+
+def check_leaves(config: dict) -> None:
+    """Check the settings of the norm, the model and the dataset, as far as that goes without the data.
+
+    Raises:
+        UserError: one line on the first mistake.
+    """
+    norm(config)
+    target(config, "model", leave=("norms",))
+    target(config, "dataset", leave=(*SELECTION, *PREPROCESSING))
+    augmentation(config)
+
+
+def norm(config: dict) -> Callable[[int], nn.Module]:
+    """The norm factory: `norm(num_channels)` is a layer."""
+    factory, settings = target(config, "norm")
+    return _call("norm", factory, **settings)
+
+
+def augmentation(config: dict) -> Augmentation:
+    """The dataset's augmentation, or none where the recipe says so."""
+    settings = _checked(Augmentation, config["dataset"]["augmentation"], "dataset.augmentation.")
+    made = _call("dataset.augmentation", Augmentation, **settings)
+    return made if config["recipe"]["augment"] else Augmentation.none()
+
+
+def dataset(config: dict) -> Dataset:
+    """The dataset with its subsets chosen; fetched first where it is not on disk."""
+    load, settings = target(config, "dataset", leave=(*SELECTION, *PREPROCESSING))
+    chosen = {key: config["dataset"][key] for key in SELECTION}
+    chosen = _checked(select, chosen, "dataset.")
+    whole = _call("dataset", load, root=Path(config["paths"]["data"]), **settings)
+    return _call("dataset", select, whole, **chosen)
+
+
+def model(config: dict, images: Dataset) -> nn.Module:
+    """The network, initialized, on the CPU."""
+    function, settings = target(config, "model", leave=("norms",))
+    initialization = _call("initialization", Initialization, **config["initialization"])
+    return _call(
+        "model",
+        build_model,
+        function,
+        settings,
+        norm(config),
+        image_shape=images.image_shape,
+        num_classes=images.num_classes,
+        keep=config["model"]["norms"],
+        initialization=initialization,
+        seed=config["seed"],
+    )
+
+
+def target(config: dict, group: str, leave: tuple[str, ...] = ()) -> tuple[Callable[..., Any], dict]:
+    """What a leaf group configures, and its checked settings without those in `leave`."""
+    leaf = config[group]
+    path = str(leaf.get("_target_"))
+    if not path.startswith(TRUSTED):
+        raise UserError(f"{group}._target_={path} is refused: only names under {', '.join(TRUSTED)} may be built")
+    try:
+        function = hydra.utils.get_object(path)
+    except Exception:
+        raise UserError(f"{group}._target_={path} does not exist in this version of normlab") from None
+    settings = {key: value for key, value in leaf.items() if key not in ("name", "_target_", *leave)}
+    return function, _checked(function, settings, f"{group}.")
+
+
+def _checked(function: Callable[..., Any], settings: dict, prefix: str) -> dict:
+    """`settings` converted to the annotated types of `function`'s parameters."""
+    hints = typing.get_type_hints(function.__init__ if inspect.isclass(function) else function)
+    parameters = [name for name, p in inspect.signature(function).parameters.items() if p.kind is p.KEYWORD_ONLY]
+    if inspect.isclass(function):  # a dataclass: all its fields are settings
+        parameters = list(inspect.signature(function).parameters)
+    checked = {}
+    for key, value in settings.items():
+        if key not in parameters:
+            raise UserError(f"{prefix}{key} is not a setting here. {nearest(key, parameters)}{known(parameters)}")
+        adapter = TypeAdapter(hints[key], config=ConfigDict(strict=True))
+        try:
+            # By way of JSON, whose strict mode takes a list for a tuple and an integer for a float, and nothing looser.
+            checked[key] = adapter.validate_json(json.dumps(value))
+        except ValidationError as error:
+            raise UserError(explain(error, prefix + key)) from None
+    return checked
+
+
+def _call(what: str, function: Callable[..., Any], *arguments: Any, **settings: Any) -> Any:
+    """Call, and turn the `ValueError` by which our constructors refuse a value into the user's one line."""
+    try:
+        return function(*arguments, **settings)
+    except UserError:
+        raise
+    except ValueError as error:
+        raise UserError(f"{what}: {' '.join(str(error).split())}") from error

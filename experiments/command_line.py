@@ -1,0 +1,164 @@
+"""From the words of a command line to checked configurations, before anything slow is imported or any folder is made.
+
+Hydra reports a mistake as an exception of several lines and exit code 1. Here every job of the command line, sweeps included, is
+composed first, and the first mistake becomes one `UserError` that names the value, what is allowed, and the nearest match.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import hydra
+import yaml
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException, OverrideParseException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from experiments.errors import UserError, known, nearest
+from experiments.settings import Settings
+
+CONF = Path(__file__).resolve().parent.parent / "conf"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run that a command line asks for: its overrides and its resolved, checked settings."""
+
+    overrides: tuple[str, ...]
+    config: dict
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All runs that a command line asks for."""
+
+    jobs: tuple[Job, ...]
+    multirun: bool
+
+
+def options(group: str) -> dict[str, str]:
+    """The options of a configuration group with the one-line description that heads each file.
+
+    Files whose name starts with an underscore are bases that others build on, not options.
+    """
+    found = {}
+    for path in sorted((CONF / group).glob("*.yaml")):
+        if not path.stem.startswith("_"):
+            first = path.read_text(encoding="utf-8").split("\n", 1)[0]
+            found[path.stem] = first.lstrip("# ").strip() if first.startswith("#") else ""
+    return found
+
+
+def groups() -> list[str]:
+    """The names of the configuration groups, nested ones with a slash (`hydra/launcher`)."""
+    folders = {path.parent.relative_to(CONF).as_posix() for path in CONF.rglob("*.yaml")}
+    return sorted(folders - {"."})
+
+
+def plan(arguments: Sequence[str]) -> Plan:
+    """Compose and check every run that `arguments` (the words after `python train.py`) ask for.
+
+    Raises:
+        UserError: for the first mistake found.
+    """
+    words = get_args_parser().parse_args(list(arguments))
+    overrides = list(words.overrides)
+    parsed = _parse(overrides)
+    _check_groups(parsed)
+    with hydra.initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+        fixed = [line for line, override in zip(overrides, parsed, strict=True) if not override.is_sweep_override()]
+        hydra_config = _compose(fixed, fixed, whole=True).hydra
+        multirun = bool(words.multirun) or hydra_config.mode == RunMode.MULTIRUN
+        if not multirun:
+            for line, override in zip(overrides, parsed, strict=True):
+                if override.is_sweep_override():
+                    raise UserError(f"{line} names several values: add -m (--multirun) to make a run of each")
+            return Plan((_job(overrides),), False)
+        params = [f"{key}={value}" for key, value in (hydra_config.sweeper.get("params") or {}).items()]
+        batches = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(params + overrides), None)
+        return Plan(tuple(_job(list(line)) for batch in batches for line in batch), True)
+
+
+def _job(overrides: list[str]) -> Job:
+    config = OmegaConf.to_container(_compose(overrides, overrides), resolve=True)
+    assert isinstance(config, dict)
+    Settings.check(config)
+    return Job(tuple(overrides), config)
+
+
+def _parse(overrides: list[str]) -> list[Override]:
+    parser = OverridesParser.create()
+    parsed = []
+    for line in overrides:
+        try:
+            parsed.append(parser.parse_override(line))
+        except OverrideParseException:
+            raise UserError(f"{line!r} is not an override: write key=value, as in norm=ln or epochs=4") from None
+    return parsed
+
+
+def _check_groups(parsed: list[Override]) -> None:
+    """Every option chosen for a group exists, and no group is taken away."""
+    for override in parsed:
+        group = override.key_or_group
+        if group not in groups():
+            continue
+        if override.is_delete():
+            raise UserError(f"~{group} would leave the run without a {group}; choose one: {known(options(group))}")
+        chosen = override.sweep_string_iterator() if override.is_sweep_override() else [override.value()]
+        for value in chosen:
+            allowed = options(group)
+            if group.startswith("hydra/"):
+                if value in (*allowed, "basic"):
+                    continue
+            elif value is None:
+                raise UserError(f"{group}=null is not an option of {group}. {_none_hint(group)}{known(allowed)}")
+            if str(value) not in allowed:
+                raise UserError(f"{group}={value} does not exist. {nearest(str(value), allowed)}{known(allowed)}")
+
+
+def _none_hint(group: str) -> str:
+    return "A network without a norm is norm=none. " if group == "norm" else ""
+
+
+def _compose(overrides: list[str], said: list[str], whole: bool = False) -> DictConfig:
+    """Hydra's compose, with its exceptions turned into one line about the override that caused them."""
+    try:
+        return hydra.compose("config", overrides=overrides, return_hydra_config=whole)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(_diagnose(said, error)) from None
+
+
+def _diagnose(overrides: list[str], error: Exception) -> str:
+    """Which override it was, found by composing without it."""
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    chosen = [line for line, override in zip(overrides, parsed, strict=True) if override.key_or_group in groups()]
+    try:
+        keys = settings_keys(hydra.compose("config", overrides=chosen))
+    except (HydraException, OmegaConfBaseException):
+        return " ".join(str(error).split())
+    for override in parsed:
+        key = override.key_or_group
+        if key not in groups() and key not in keys and not key.startswith("hydra."):
+            where = [name for name in keys if name.rpartition(".")[0] == key.rpartition(".")[0]]
+            return f"{key} is not a setting of this run. {nearest(key, keys)}{known(where or keys)}"
+    return " ".join(str(error).split())
+
+
+def settings_keys(config: DictConfig, prefix: str = "") -> list[str]:
+    """All dotted keys of a configuration that hold a value, in order."""
+    names: list[str] = []
+    for key in config:
+        node = OmegaConf.to_container(config, resolve=False)[key]  # type: ignore[index,call-overload]
+        name = f"{prefix}{key}"
+        if key == "_target_":
+            continue
+        names += settings_keys(config[key], f"{name}.") if isinstance(node, dict) else [name]
+    return names

@@ -1,0 +1,62 @@
+"""Where a run computes, and in which arithmetic."""
+
+import os
+
+import torch
+
+from experiments.errors import UserError
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def resolve(name: str, precision: str) -> torch.device:
+    """The device that `name` (`auto`, `cpu`, `cuda`, `cuda:N`, `mps`) means on this machine.
+
+    Raises:
+        UserError: when it is not there, or cannot compute in `precision`.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    device = torch.device(name)
+    if device.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if count == 0:
+            raise UserError(f"device={name}: this machine has no usable CUDA device; use device=cpu or device=auto")
+        if (device.index or 0) >= count:
+            raise UserError(f"device={name}: this machine has {count} CUDA device(s), cuda:0 to cuda:{count - 1}")
+    if device.type == "mps":
+        if not torch.backends.mps.is_available():
+            raise UserError("device=mps: this machine has no Apple GPU; use device=cpu or device=auto")
+        if precision == "bfloat16":
+            raise UserError("precision=bfloat16 is not supported on mps; use precision=float32 or float16")
+    return device
+
+
+def configure(device: torch.device) -> None:
+    """The same command gives the same bits: deterministic kernels, and float32 that is float32 (no TF32)."""
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with a fixed workspace
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+
+
+def describe(device: torch.device) -> str:
+    """The device's name as its maker gives it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{_cpu_name()}, {torch.get_num_threads()} threads" if device.type == "cpu" else "Apple GPU"
+
+
+def _cpu_name() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    import platform
+
+    return platform.processor() or platform.machine()

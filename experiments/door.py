@@ -1,0 +1,44 @@
+"""What happens around Hydra: the help page, the check of the whole command line, the summary of a sweep, the exit code."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from experiments.errors import UserError
+
+# Hydra's own ways of showing things; they run no job.
+HYDRA_SHOWS = ("--hydra-help", "--version", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
+
+
+def main(job: Callable[[], Any], arguments: list[str]) -> int:
+    """Run `job`, the function that Hydra decorated, for `arguments`; returns the exit code."""
+    if "--help" in arguments or "-h" in arguments:
+        from experiments.help import page
+
+        print(page())
+        return 0
+    if any(word.split("=")[0] in HYDRA_SHOWS for word in arguments):
+        job()
+        return 0
+    try:
+        from experiments.command_line import plan
+
+        planned = plan(arguments)
+        from experiments import build, identity, sweep  # PyTorch comes with these
+
+        for one in planned.jobs:
+            build.check_leaves(one.config)
+            identity.name(one.config)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    code: int = 0
+    try:
+        job()
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 1
+    except KeyboardInterrupt:
+        code = 130
+    if planned.multirun:
+        code = code or sweep.summarize(planned)
+    return code

@@ -1,0 +1,87 @@
+"""Evaluation of a network on a whole split, in evaluation mode or on batch statistics, changing nothing."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from data.batches import DeviceImages
+from experiments.loop import autocast
+from models.norms.normalization import Normalization
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Predictions on a split, in its official order, and their scores."""
+
+    logits: Tensor  # (N, classes) float32, on the CPU
+    labels: Tensor  # (N,) int64, on the CPU
+
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy in nats, accumulated in float64."""
+        return F.cross_entropy(self.logits.double(), self.labels).item()
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right predictions, in [0, 1]."""
+        return (self.logits.argmax(1) == self.labels).double().mean().item()
+
+    def at(self, indices: Tensor) -> "Evaluation":
+        """The part of it on some of the images."""
+        return Evaluation(self.logits[indices], self.labels[indices])
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside, every module's own mode restored after."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+@contextmanager
+def batch_statistics(model: nn.Module) -> Iterator[None]:
+    """Norm layers in training mode inside, all else (dropout) in evaluation mode; buffers and modes restored after.
+
+    The mode M3 of a batch-normalized network: each batch is normalized with its own statistics. Layers without running
+    statistics compute the same in both modes.
+    """
+    with evaluation_mode(model):
+        layers = [module for module in model.modules() if isinstance(module, Normalization)]
+        buffers = [(buffer, buffer.clone()) for layer in layers for buffer in layer.buffers(recurse=False)]
+        for layer in layers:
+            layer.train()
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for buffer, before in buffers:
+                    buffer.copy_(before)
+
+
+def predict(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], precision: str) -> Evaluation:
+    """Run the network over `batches` as it stands (its mode is the caller's affair)."""
+    logits, labels = [], []
+    with torch.no_grad():
+        for x, y in batches:
+            with autocast(x.device, precision):
+                logits.append(model(x).float())
+            labels.append(y)
+    return Evaluation(torch.cat(logits).cpu(), torch.cat(labels).cpu())
+
+
+def even_batches(images: DeviceImages, largest: int, order: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Every image of `order` once, in batches of at most `largest` whose sizes differ by one at most.
+
+    A short last batch would be normalized with noisier statistics than the others.
+    """
+    for part in torch.tensor_split(order, -(-len(order) // largest)):
+        yield images.batch(part)

@@ -1,0 +1,49 @@
+"""TensorBoard's HParams table, with the seeds of one configuration in one group.
+
+`SummaryWriter.add_hparams` has no group, leaves the metrics blank and writes booleans as numbers, so the plugin's own messages
+are written instead.
+"""
+
+import time
+from typing import Any
+
+from tensorboard.plugins.hparams import api_pb2, summary
+from torch.utils.tensorboard import SummaryWriter
+
+METRICS = ("accuracy/test", "accuracy/train", "loss/test", "loss/train", "train_mode/accuracy")
+# Not worth a column: where files are, and lists.
+LEFT_OUT = ("paths", "_target_", "sources", "digests", "hydra")
+
+
+def flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, bool | float | str]:
+    """Dotted keys with values of the three kinds that the table knows."""
+    flat: dict[str, bool | float | str] = {}
+    for key, value in settings.items():
+        if key in LEFT_OUT:
+            continue
+        if isinstance(value, dict):
+            flat |= flatten(value, f"{prefix}{key}.")
+        elif isinstance(value, (bool, str)):
+            flat[prefix + key] = value
+        elif isinstance(value, (int, float)):
+            flat[prefix + key] = float(value)
+        elif value is not None:
+            flat[prefix + key] = str(value)
+    return {name.removesuffix(".name"): value for name, value in flat.items()}
+
+
+def begin(board: SummaryWriter, config: dict[str, Any], group: str) -> None:
+    """Write the columns and this run's row, which joins the row of its `group`."""
+    values = flatten(config)
+    kinds = {bool: api_pb2.DATA_TYPE_BOOL, float: api_pb2.DATA_TYPE_FLOAT64, str: api_pb2.DATA_TYPE_STRING}
+    columns = [api_pb2.HParamInfo(name=name, type=kinds[type(value)]) for name, value in values.items()]
+    metrics = [api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag)) for tag in METRICS]
+    writer = board._get_file_writer()
+    writer.add_summary(summary.experiment_pb(hparam_infos=columns, metric_infos=metrics))
+    writer.add_summary(summary.session_start_pb(values, group_name=group, start_time_secs=time.time()))
+
+
+def end(board: SummaryWriter, diverged: bool) -> None:
+    """Close this run's row."""
+    status = api_pb2.STATUS_FAILURE if diverged else api_pb2.STATUS_SUCCESS
+    board._get_file_writer().add_summary(summary.session_end_pb(status, end_time_secs=time.time()))

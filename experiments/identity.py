@@ -1,0 +1,54 @@
+"""Which run a configuration is: its readable name and the hash of the settings that can change its result.
+
+The same command means the same folder, so that a finished run is not repeated and an interrupted one is resumed
+(the idea of open_lth, where a run is the hash of its settings).
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+# Settings that say where and how a run is executed, not what it computes. (Rounding may differ between devices; the folder
+# records which one it was.)
+EXECUTION = ("device", "compile", "evaluation_batch_size", "checkpoint_every", "paths")
+# Parts of a leaf group that say where things come from: a moved function or a new mirror is still the same run.
+PROVENANCE = ("_target_", "sources", "digests")
+# Settings that joined after the first release, with the value that means what older versions did: at that value a setting
+# stays out of the hash, so that finished runs keep their folders.
+NEUTRAL: dict[str, Any] = {}
+
+
+def identity(config: dict) -> dict:
+    """The part of a resolved configuration that can change the result."""
+    settings = {key: value for key, value in config.items() if key not in EXECUTION}
+    for group in ("norm", "model", "dataset"):
+        settings[group] = {key: value for key, value in settings[group].items() if key not in PROVENANCE}
+    # epochs, steps and batch size stand at the top; the recipe's own are only their defaults
+    settings["recipe"] = {k: v for k, v in settings["recipe"].items() if k not in ("name", "epochs", "steps", "batch_size")}
+    if settings["epochs"] is not None:
+        settings["steps"] = None
+    return {key: value for key, value in settings.items() if not (key in NEUTRAL and value == NEUTRAL[key])}
+
+
+def digest(settings: dict) -> str:
+    """Eight hexadecimal digits of the SHA-256 of `settings`, independent of the order of keys."""
+    text = json.dumps(settings, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def name(config: dict) -> str:
+    """`<dataset>-<model>-<norm>-seed<seed>-<hash>`, the name of the run's folder."""
+    readable = "-".join((config["dataset"]["name"], config["model"]["name"], config["norm"]["name"], f"seed{config['seed']}"))
+    return f"{readable}-{digest(identity(config))}"
+
+
+def group(config: dict) -> str:
+    """The same without the seed: runs that differ only in their seed share it."""
+    readable = "-".join((config["dataset"]["name"], config["model"]["name"], config["norm"]["name"]))
+    return f"{readable}-{digest({**identity(config), 'seed': None})}"
+
+
+def folder(config: dict) -> Path:
+    """The run's folder, `<paths.outputs>/runs/<name>`."""
+    return Path(config["paths"]["outputs"]) / "runs" / name(config)

@@ -1,0 +1,152 @@
+"""One job of a command line: from a composed configuration to a finished run folder, or to one clear line."""
+
+import logging
+import shutil
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock, Timeout
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from experiments import atomic, build, identity, result, sweep
+from experiments.device import configure, resolve
+from experiments.environment import environment
+from experiments.errors import UserError
+from experiments.loop import Length
+from experiments.progress import duration, run_log
+from experiments.run import Parts, Run
+from experiments.settings import Settings
+
+log = logging.getLogger("normlab")
+
+
+def run_job(config: DictConfig) -> dict[str, Any]:
+    """Called by Hydra for each job. Alone, a mistake ends the program; in a sweep it is noted and the other jobs go on."""
+    resolved = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(resolved, dict)
+    settings: dict[str, Any] = {str(key): value for key, value in resolved.items()}
+    alone = HydraConfig.get().mode != RunMode.MULTIRUN
+    sweep.forget_failure(settings)
+    try:
+        return perform(settings, name_lines=not alone)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        if alone:
+            raise SystemExit(2) from None
+        return sweep.note_failure(settings, "refused", str(error))
+    except Exception as error:
+        if alone:
+            raise
+        traceback.print_exc()
+        return sweep.note_failure(settings, "failed", f"{type(error).__name__}: {error}")
+
+
+def perform(config: dict[str, Any], name_lines: bool = False) -> dict[str, Any]:
+    """Make the run of a resolved configuration, or find it made; returns the content of `result.json`.
+
+    Args:
+        name_lines: whether each line on the console names its run.
+
+    Raises:
+        UserError: one line on what is wrong with the settings, the data or the folder; nothing was written then.
+    """
+    settings = Settings.check(config)
+    folder = identity.folder(config)
+    finished = result.read(folder)
+    if finished is not None:
+        _refuse_other(folder, config)
+        print(f"{folder.name} is finished already; remove its folder to repeat it")
+        print(summary(folder, finished), flush=True)
+        return finished
+    parts = _build(config, settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(f"another process is working on {folder}; wait for it, or stop it first") from None
+    with lock, run_log(folder / "train.log", folder.name if name_lines else None):
+        _refuse_other(folder, config)
+        atomic.write_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        _announce(parts, folder)
+        try:
+            outcome = Run(parts, folder, identity.group(config)).execute()
+            finished = result.write(folder, parts, outcome, environment(parts.device))
+        except Exception:
+            # The console gets the traceback from whoever called; the run's own log keeps it too.
+            with open(folder / "train.log", "a", encoding="utf-8") as file:
+                traceback.print_exc(file=file)
+            raise
+        log.info("%s", summary(folder, finished))
+    return finished
+
+
+def _build(config: dict[str, Any], settings: Settings) -> Parts:
+    """Everything that a run needs, checked to fit together before a folder is made."""
+    build.check_leaves(config)
+    device = resolve(settings.device, settings.precision)
+    configure(device)
+    dataset = build.dataset(config)
+    count = len(dataset.train.labels)
+    if settings.batch_size > count:
+        raise UserError(f"batch_size={settings.batch_size} is more than the {count} training images; use at most {count}")
+    model = build.model(config, dataset)
+    return Parts(config, settings, dataset, build.augmentation(config), model, device, Length.of(settings, count))
+
+
+def _refuse_other(folder: Path, config: dict[str, Any]) -> None:
+    """A folder that holds another configuration is refused (two configurations whose hashes agree)."""
+    try:
+        other = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return
+    if identity.identity(other) != identity.identity(config):
+        raise UserError(f"{folder} holds a run of other settings; remove it or choose another paths.outputs")
+
+
+def _announce(parts: Parts, folder: Path) -> None:
+    config, settings, length = parts.config, parts.settings, parts.length
+    parameters = sum(parameter.numel() for parameter in parts.model.parameters())
+    log.info(
+        "%s + %s on %s, recipe %s, seed %d: %s parameters, %s training images, %d epochs (%s steps of %d), %s, %s",
+        config["model"]["name"], config["norm"]["name"], config["dataset"]["name"], config["recipe"]["name"], settings.seed,
+        f"{parameters:,}", f"{len(parts.dataset.train.labels):,}", length.epochs, f"{length.total_steps:,}",
+        settings.batch_size, settings.precision, parts.device,
+    )  # fmt: skip
+    log.info("folder: %s", folder)
+    log.info("watch it with: %s", tensorboard_command(config["paths"]["outputs"]))
+
+
+def summary(folder: Path, finished: dict[str, Any]) -> str:
+    """The last lines of a run: how well it did, where its records are, and how to look at them."""
+    final = finished["final"]
+    if finished["status"] == "diverged":
+        head = f"diverged at step {finished['diverged_at']} after {duration(finished['train_seconds'])} of training"
+    else:
+        head = (
+            f"finished: test accuracy {final['test_accuracy']:.2%}, train accuracy {final['train_accuracy']:.2%},"
+            f" test loss {final['test_loss']:.4f} nats (last epoch);"
+            f" trained {duration(finished['train_seconds'])} at {finished['images_per_second']:,.0f} images/s"
+        )
+    outputs = folder.parent.parent
+    return "\n".join(
+        (
+            head,
+            f"  result:  {folder / 'result.json'}",
+            f"  numbers: {folder / 'metrics.csv'}",
+            f"  curves:  {tensorboard_command(str(outputs))}   then open http://localhost:6006",
+        )
+    )
+
+
+def tensorboard_command(outputs: str) -> str:
+    """The command that opens the curves from here: with its path where TensorBoard's own folder is not on PATH."""
+    beside = Path(sys.executable).with_name("tensorboard")
+    on_path = shutil.which("tensorboard")
+    program = str(beside) if beside.exists() and (on_path is None or Path(on_path) != beside) else "tensorboard"
+    return f"{program} --logdir {outputs}"

@@ -1,0 +1,80 @@
+"""How a run is watched: a bar in a terminal, plain lines in a pipe or a log file."""
+
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+log = logging.getLogger("normlab")
+SECONDS_BETWEEN_LINES = 30.0
+
+
+@contextmanager
+def run_log(path: Path, name: str | None) -> Iterator[None]:
+    """Lines go to the console and to `path`; where several runs share the console, each line names its run."""
+    console = logging.StreamHandler(sys.stdout)
+    console.setFormatter(logging.Formatter(f"[{name}] %(message)s" if name else "%(message)s"))
+    file = logging.FileHandler(path, encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    log.addHandler(console)
+    log.addHandler(file)
+    try:
+        with logging_redirect_tqdm(loggers=[log]):
+            yield
+    finally:
+        for handler in (console, file):
+            log.removeHandler(handler)
+            handler.flush()
+        file.close()
+
+
+class Progress:
+    """Steps done, with loss, accuracy, images a second and time left.
+
+    Args:
+        step: steps done before (of a resumed run).
+        total: steps of the whole run.
+        batch_size: images a step.
+    """
+
+    def __init__(self, step: int, total: int, batch_size: int):
+        self._total, self._batch_size = total, batch_size
+        self._first, self._began, self._last_line = step, time.monotonic(), time.monotonic()
+        self._bar = tqdm(total=total, initial=step, unit="step", disable=not sys.stderr.isatty(), dynamic_ncols=True)
+
+    def update(self, step: int, epoch: int, epochs: int, loss: float, accuracy: float) -> None:
+        """Called once an interval, so that the device is asked for numbers that often and not at every step."""
+        now = time.monotonic()
+        rate = (step - self._first) * self._batch_size / max(now - self._began, 1e-9)
+        left = (self._total - step) * self._batch_size / max(rate, 1e-9)
+        if not self._bar.disable:
+            self._bar.set_description(f"epoch {epoch}/{epochs}", refresh=False)
+            self._bar.set_postfix_str(f"loss {loss:.3f}, accuracy {accuracy:.1%}, {rate:,.0f} images/s", refresh=False)
+            self._bar.update(step - self._bar.n)
+        elif now - self._last_line >= SECONDS_BETWEEN_LINES:
+            self._last_line = now
+            log.info(
+                "epoch %d/%d, step %d/%d: loss %.3f, accuracy %.1f %%, %s images/s, %s left",
+                epoch, epochs, step, self._total, loss, 100 * accuracy, f"{rate:,.0f}", duration(left),
+            )  # fmt: skip
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        self._bar.close()
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: `42 s`, `3 min 20 s`, `2 h 5 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

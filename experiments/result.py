@@ -1,0 +1,70 @@
+"""The files that a finished run leaves last: `predictions.npz` and `result.json`, whose presence means finished."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments import atomic
+from experiments.evaluate import Evaluation
+from experiments.run import Outcome, Parts
+
+SCHEMA = 1
+LARGEST_FLOAT32 = 4_000_000  # logits; more are kept in float16
+
+
+def write(folder: Path, parts: Parts, outcome: Outcome, environment: dict[str, Any]) -> dict[str, Any]:
+    """Write both files and drop the older checkpoint; returns the content of `result.json`."""
+    _write_predictions(folder / "predictions.npz", outcome.scores.splits["test"])
+    result = _result(parts, outcome, environment)
+    atomic.write_text(folder / "result.json", json.dumps(result, indent=2, allow_nan=False) + "\n")
+    (folder / "checkpoint.previous.pt").unlink(missing_ok=True)
+    return result
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """The content of a finished run's `result.json`, or None."""
+    try:
+        return json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+
+
+def _write_predictions(path: Path, test: Evaluation) -> None:
+    """Test logits (N, classes) and labels (N,), in the official order of the images used."""
+    logits = test.logits.numpy()
+    if logits.size > LARGEST_FLOAT32:
+        logits = logits.astype(np.float16)
+    atomic.write(path, lambda file: np.savez(file, logits=logits, labels=test.labels.numpy()))
+
+
+def _result(parts: Parts, outcome: Outcome, environment: dict[str, Any]) -> dict[str, Any]:
+    final = {}
+    for name, split in outcome.scores.splits.items():
+        final |= {f"{name}_loss": _finite(split.loss), f"{name}_accuracy": split.accuracy}
+    images = outcome.steps * parts.settings.batch_size
+    dataset = parts.dataset
+    sizes = {"train": len(dataset.train.labels), "test": len(dataset.test.labels)}
+    if dataset.validation is not None:
+        sizes["validation"] = len(dataset.validation.labels)
+    return {
+        "schema": SCHEMA,
+        "status": "finished" if outcome.diverged_at is None else "diverged",
+        "final": final,
+        "epochs": outcome.steps / parts.length.steps_per_epoch,
+        "steps": outcome.steps,
+        "diverged_at": outcome.diverged_at,
+        "train_seconds": outcome.train_seconds,
+        "images_per_second": images / max(outcome.train_seconds, 1e-9),
+        "parameters": sum(parameter.numel() for parameter in parts.model.parameters()),
+        "dataset": {"name": dataset.name, "digests": dataset.digests, "sizes": sizes},
+        "environment": environment,
+        "config": parts.config,
+    }
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no NaN and no infinity."""
+    return value if math.isfinite(value) else None

@@ -1,0 +1,175 @@
+"""One run, from built parts to a finished folder: train, record, save; resume where the folder holds a checkpoint."""
+
+import logging
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from data.batches import Augmentation, DeviceImages
+from data.dataset import Dataset, Split
+from experiments import checkpoint
+from experiments.compilation import compiled
+from experiments.loop import Length, State, train
+from experiments.optimizer import make_optimizer
+from experiments.progress import Progress
+from experiments.record import Record
+from experiments.schedule import learning_rate
+from experiments.scores import Scorer, Scores
+from experiments.settings import Settings
+from experiments.signals import Stopped, stop_requests
+
+log = logging.getLogger("normlab")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a run is made of, built and fitting together."""
+
+    config: dict[str, Any]
+    settings: Settings
+    dataset: Dataset
+    augmentation: Augmentation
+    model: nn.Module  # initialized, on the CPU
+    device: torch.device
+    length: Length
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    scores: Scores
+    diverged_at: int | None  # the step whose batch loss was non-finite or exploded
+    steps: int
+    train_seconds: float  # of optimizer steps alone, over all its executions
+
+
+class Run:
+    """A run in its folder."""
+
+    def __init__(self, parts: Parts, folder: Path, group: str):
+        self.parts, self.folder, self.group = parts, folder, group
+        self.splits = {"train": self._on_device(parts.dataset.train), "test": self._on_device(parts.dataset.test)}
+        if parts.dataset.validation is not None:
+            self.splits["validation"] = self._on_device(parts.dataset.validation)
+        self.scorer = Scorer(self.splits, parts.settings)
+        device = parts.device
+        model = parts.model.to(device)
+        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        scaler = torch.amp.GradScaler(device.type, enabled=parts.settings.precision == "float16")
+        zero = torch.zeros((), device=device)
+        self.state = State(model, make_optimizer(model, parts.settings.recipe), scaler, 0, zero, zero)
+        # Loss and right predictions of each step since the last point of the running curves. They stay on the device until
+        # the next point, so that it is asked for numbers once an interval and not at every step.
+        self.interval: list[torch.Tensor] = []
+        self.train_seconds = 0.0
+
+    def execute(self) -> Outcome:
+        """Train to the end.
+
+        Raises:
+            Stopped: after saving, when SIGINT or SIGTERM asked for it.
+        """
+        settings, length, state = self.parts.settings, self.parts.length, self.state
+        record = self._open()
+        forward = compiled(state.model, settings, self.parts.device, length.total_steps - state.step)
+        progress = Progress(state.step, length.total_steps, settings.batch_size)
+        scores, diverged_at = None, None
+        try:
+            with stop_requests() as request:
+                began = time.monotonic()
+                for _ in train(state, forward, self.splits["train"], self.parts.augmentation, settings, length):
+                    self.interval.append(torch.stack((state.loss, state.correct.to(state.loss.dtype))))
+                    finished = state.step == length.total_steps
+                    epoch_ends = finished or state.step % length.steps_per_epoch == 0
+                    if epoch_ends or state.step % settings.log_every == 0:
+                        diverged_at = self._log_interval(record, progress)
+                    save = epoch_ends or state.step % settings.checkpoint_every == 0 or request.signal is not None
+                    if save or diverged_at is not None:
+                        self._count_time(began)
+                        if epoch_ends or diverged_at is not None:
+                            scores = self._log_epoch(record, whole=finished or diverged_at is not None)
+                        if diverged_at is not None:
+                            break
+                        self._save(record)
+                        if request.signal is not None and not finished:
+                            log.info("stopped and saved at step %d of %d", state.step, length.total_steps)
+                            raise Stopped(128 + request.signal)
+                        began = time.monotonic()
+            record.end(diverged_at is not None)
+        finally:
+            progress.close()
+            record.close()
+        if scores is None:  # the run was killed between its last checkpoint and its result
+            scores = self.scorer.score(state.model, whole=True)
+        return Outcome(scores, diverged_at, state.step, self.train_seconds)
+
+    def _on_device(self, split: Split) -> DeviceImages:
+        chosen, dataset = self.parts.config["dataset"], self.parts.dataset
+        mean, std = chosen["mean"] or dataset.mean, chosen["std"] or dataset.std
+        return DeviceImages(split, self.parts.device, mean=mean, std=std, scaling=chosen["scaling"])
+
+    def _open(self) -> Record:
+        """The run's records, from the start or from where its newest checkpoint left them."""
+        loaded = checkpoint.load(self.folder)
+        if loaded is None:
+            record = Record(self.folder)
+            record.begin(self.parts.config, self.group)
+            return record
+        extra = checkpoint.restore(loaded, self.state)
+        self.interval = list(extra["interval"].to(self.parts.device))
+        self.train_seconds = extra["train_seconds"]
+        log.info("resuming at step %d of %d", self.state.step, self.parts.length.total_steps)
+        return Record(self.folder, extra["position"], self.state.step)
+
+    def _save(self, record: Record) -> None:
+        extra = {
+            "position": record.flush(),
+            "interval": torch.stack(self.interval).cpu() if self.interval else torch.zeros(0, 2),
+            "train_seconds": self.train_seconds,
+        }
+        checkpoint.save(self.folder, self.state, extra)
+
+    def _count_time(self, began: float) -> None:
+        if self.parts.device.type == "cuda":
+            torch.cuda.synchronize(self.parts.device)
+        self.train_seconds += time.monotonic() - began
+
+    @property
+    def _epoch(self) -> int:
+        """Epochs begun: the steps of the first are in epoch 1."""
+        return -(-self.state.step // self.parts.length.steps_per_epoch)
+
+    def _log_interval(self, record: Record, progress: Progress) -> int | None:
+        """A point of the running curves; returns the step of a divergence in the interval."""
+        settings, length, step = self.parts.settings, self.parts.length, self.state.step
+        losses, corrects = torch.stack(self.interval).cpu().unbind(1)
+        self.interval.clear()
+        loss, accuracy = losses.mean().item(), corrects.mean().item() / settings.batch_size
+        rate = learning_rate(settings.recipe, step - 1, length.total_steps)
+        values = {"running/loss": loss, "running/accuracy": accuracy, "learning_rate": rate}
+        record.write(step, self._epoch, values)
+        progress.update(step, self._epoch, length.epochs, loss, accuracy)
+        bad = (~torch.isfinite(losses) | (losses > settings.divergence_loss)).nonzero()
+        return step - len(losses) + 1 + int(bad[0]) if len(bad) else None
+
+    def _log_epoch(self, record: Record, whole: bool) -> Scores:
+        """Evaluate and record."""
+        scores = self.scorer.score(self.state.model, whole)
+        curves = scores.curves
+        record.write(self.state.step, self._epoch, curves)
+        rate = self.state.step * self.parts.settings.batch_size / max(self.train_seconds, 1e-9)
+        record.write_timing(self.state.step, {"time/images_per_second": rate})
+        log.info(
+            "epoch %d/%d: accuracy train %.2f %%, test %.2f %% (%.2f %% on batch statistics)%s; test loss %.4f nats",
+            self._epoch, self.parts.length.epochs, 100 * curves["accuracy/train"], 100 * curves["accuracy/test"],
+            100 * curves.get("train_mode/accuracy", math.nan),
+            f", validation {100 * curves['accuracy/validation']:.2f} %" if "accuracy/validation" in curves else "",
+            curves["loss/test"],
+        )  # fmt: skip
+        return scores

@@ -1,0 +1,62 @@
+"""The scores of a network on all splits of a run: the curves of each epoch and the numbers of its result."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from data.batches import DeviceImages, epoch_order, evaluation_batches
+from experiments.evaluate import Evaluation, batch_statistics, evaluation_mode, even_batches, predict
+from experiments.settings import Settings
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What one evaluation of a run found."""
+
+    curves: dict[str, float]  # for metrics.csv and TensorBoard
+    splits: dict[str, Evaluation]  # whole splits by name; `train` only where all of it was evaluated
+
+
+class Scorer:
+    """Evaluates a network in the two modes of the project's first question.
+
+    Evaluation mode on a fixed random sample of the training images (on all of them when `whole` is asked for), on the validation
+    images where there are any, and on the test images; training mode (batch statistics, nothing updated, dropout off) on
+    the test images in even batches of the training batch size.
+    """
+
+    def __init__(self, splits: dict[str, DeviceImages], settings: Settings):
+        self._splits, self._settings = splits, settings
+        count = len(splits["train"])
+        self._sample = epoch_order(0, 0, count)[: settings.train_evaluation or count].sort().values
+        # Always the same shuffle of the test images: some test sets are sorted by difficulty.
+        self._shuffled = epoch_order(0, 0, len(splits["test"]))
+
+    def score(self, model: nn.Module, whole: bool) -> Scores:
+        """Evaluate; `whole` also on every training image."""
+        curves: dict[str, float] = {}
+        splits: dict[str, Evaluation] = {}
+        with evaluation_mode(model):
+            for name, images in self._splits.items():
+                if name == "train" and not whole:
+                    shown = self._predict_sample(model, images)
+                else:
+                    splits[name] = self._predict_all(model, images)
+                    shown = splits[name].at(self._sample) if name == "train" else splits[name]
+                curves |= {f"accuracy/{name}": shown.accuracy, f"loss/{name}": shown.loss}
+        curves |= {"eval_mode/accuracy": splits["test"].accuracy, "eval_mode/loss": splits["test"].loss}
+        if len(self._shuffled) > 1:  # one image alone has no batch statistics
+            with batch_statistics(model):
+                batches = even_batches(self._splits["test"], self._settings.batch_size, self._shuffled)
+                mixed = predict(model, batches, self._settings.precision)
+            curves |= {"train_mode/accuracy": mixed.accuracy, "train_mode/loss": mixed.loss}
+        return Scores(curves, splits)
+
+    def _predict_all(self, model: nn.Module, images: DeviceImages) -> Evaluation:
+        batches = evaluation_batches(images, self._settings.evaluation_batch_size)
+        return predict(model, batches, self._settings.precision)
+
+    def _predict_sample(self, model: nn.Module, images: DeviceImages) -> Evaluation:
+        parts: tuple[Tensor, ...] = torch.split(self._sample, self._settings.evaluation_batch_size)
+        return predict(model, (images.batch(part) for part in parts), self._settings.precision)

@@ -1,0 +1,121 @@
+"""The types and bounds of every run-level and recipe setting. Their defaults stand in `conf/`, once."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from experiments.errors import UserError, known, nearest
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[int, Field(gt=0)]
+PositiveReal = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Strict(BaseModel):
+    """Refuses keys that it does not know and values of another type (an int where a float is meant passes)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Recipe(Strict):
+    """How a network is trained: optimizer, schedule, regularization. See `conf/recipe/fast.yaml` for each setting."""
+
+    name: str
+    epochs: Positive | None
+    steps: Positive | None
+    batch_size: Positive
+    augment: bool
+    optimizer: Literal["sgd", "adam", "adamw"]
+    lr: PositiveReal
+    momentum: Share
+    nesterov: bool
+    betas: Annotated[list[Share], Field(min_length=2, max_length=2)]
+    weight_decay: NonNegative
+    decay_norm_and_bias: bool
+    schedule: Literal["constant", "step", "cosine", "one_cycle"]
+    warmup: Share
+    milestones: list[Annotated[float, Field(gt=0, lt=1)]]
+    factor: PositiveReal
+    label_smoothing: Share
+    clip_norm: PositiveReal | None
+
+
+class InitializationSettings(Strict):
+    """Scheme and size of the initial weights, see `models.initialize`."""
+
+    scheme: Literal["he", "xavier", "normal"]
+    gain: PositiveReal
+    std: PositiveReal
+    zero_gamma: bool
+
+
+class Paths(Strict):
+    """Folders, relative to the current one."""
+
+    data: Annotated[str, Field(min_length=1)]
+    outputs: Annotated[str, Field(min_length=1)]
+
+
+class Settings(Strict):
+    """All settings of one run; those of the leaf groups are checked against the signatures of what they configure."""
+
+    norm: dict[str, Any]
+    model: dict[str, Any]
+    dataset: dict[str, Any]
+    recipe: Recipe
+    initialization: InitializationSettings
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    epochs: Positive | None
+    steps: Positive | None
+    batch_size: Positive
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda|cuda:\d+)$")]
+    precision: Literal["float32", "bfloat16", "float16"]
+    compile: Literal["auto", True, False]
+    train_evaluation: Positive | None
+    evaluation_batch_size: Positive
+    log_every: Positive
+    checkpoint_every: Positive
+    divergence_loss: PositiveReal
+    paths: Paths
+
+    @classmethod
+    def check(cls, config: dict[str, Any]) -> "Settings":
+        """The settings of a resolved configuration.
+
+        Raises:
+            UserError: one line on the first setting of a wrong type or out of bounds.
+        """
+        try:
+            settings = cls.model_validate(config)
+        except ValidationError as error:
+            raise UserError(explain(error)) from None
+        if settings.epochs is None and settings.steps is None:
+            raise UserError("epochs=null and steps=null: say how long to train, for instance epochs=4")
+        if settings.recipe.nesterov and settings.recipe.momentum == 0:
+            raise UserError("recipe.nesterov=true needs a momentum: set recipe.momentum=0.9 or recipe.nesterov=false")
+        return settings
+
+
+def explain(error: ValidationError, prefix: str = "") -> str:
+    """One line on the first error of a pydantic validation: the key with its value, and what is allowed."""
+    first = error.errors()[0]
+    # The names of a union's branches (`int`, `literal['auto']`) follow the key; a key of ours has no bracket.
+    keys = [str(part) for part in first["loc"] if isinstance(part, int) or str(part).isidentifier()]
+    keys = [part for part in keys if part not in ("int", "float", "bool", "str", "none")]
+    key = prefix + ".".join(keys)
+    if first["type"] == "extra_forbidden":
+        return f"{key} is not a setting of this run (`python train.py --help` lists them)"
+    if first["type"] == "missing":
+        return f"{key} is missing from the configuration"
+    value = first["input"]
+    shown = {None: "null", True: "true", False: "false"}.get(value, value) if not isinstance(value, (list, dict)) else value
+    if first["type"] == "literal_error":
+        branches = [e["ctx"]["expected"] for e in error.errors() if e["type"] == "literal_error" and e["loc"] == first["loc"]]
+        allowed = [word.strip().strip("'") for word in branches[0].replace(" or ", ", ").split(",")]
+        allowed = [{"True": "true", "False": "false"}.get(word, word) for word in allowed]
+        return f"{key}={shown} is not known. {nearest(str(shown), allowed)}{known(allowed)}"
+    if first["type"] == "string_pattern_mismatch" and key == "device":
+        return f"device={shown} is not known. {nearest(str(shown), ('cpu', 'cuda', 'mps', 'auto'))}Known: auto, cpu, cuda, cuda:N, mps"
+    messages = dict.fromkeys(e["msg"][0].lower() + e["msg"][1:] for e in error.errors() if e["loc"][: len(keys)] == first["loc"][: len(keys)])
+    return f"{key}={shown}: {' or '.join(messages)}"
