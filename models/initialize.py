@@ -1,0 +1,119 @@
+"""Initial weights: a function of the seed, the parameter's name and its shape, and of nothing else.
+
+Networks that differ only in their norm therefore start from the same convolution weights: their runs are paired.
+
+    he       N(0, 2 / fan_in)                 He et al. 2015, arXiv 1502.01852, §2.2 (forward case, for ReLU)
+    xavier   N(0, 2 / (fan_in + fan_out))     Glorot & Bengio 2010, §4.2 (equation 12, with normal draws)
+    normal   N(0, std²)                       one scale for every layer, as early convolutional nets had it
+
+`gain` multiplies the standard deviation. He's forward case is the one that keeps the activations' scale constant over
+the layers; the backward case (fan_out) differs from it by a constant factor over the whole net (same section).
+The classifier follows the same scheme as the other layers. Biases start at 0, norm layers at their own values.
+"""
+
+import hashlib
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+Scheme = Literal["he", "xavier", "normal"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Initialization:
+    """How weights start. Raises ValueError on an unknown scheme, a negative gain or a negative std.
+
+    std: used by the scheme `normal` alone.
+    zero_gamma: γ of the last norm of each residual branch starts at 0, so that each block starts as its shortcut
+    (Goyal et al. 2017, arXiv 1706.02677, §5.1).
+    """
+
+    scheme: Scheme
+    gain: float
+    std: float
+    zero_gamma: bool
+
+    def __post_init__(self) -> None:
+        if self.scheme not in ("he", "xavier", "normal"):
+            raise ValueError(f"initialization.scheme={self.scheme} is unknown: choose he, xavier or normal")
+        for name, value in (("gain", self.gain), ("std", self.std)):
+            if not 0 <= value < math.inf:
+                raise ValueError(f"initialization.{name}={value} is no scale: give a number of at least 0")
+
+    def standard_deviation(self, weight: Tensor) -> float:
+        """Standard deviation of the draws for a weight of shape (out, in) or (out, in, kernel, kernel)."""
+        kernel = weight[0, 0].numel()
+        fan_in, fan_out = weight.shape[1] * kernel, weight.shape[0] * kernel
+        match self.scheme:
+            case "he":
+                return self.gain * math.sqrt(2 / fan_in)
+            case "xavier":
+                return self.gain * math.sqrt(2 / (fan_in + fan_out))
+            case "normal":
+                return self.gain * self.std
+
+
+class AdjustsInitialization(nn.Module):
+    """Base of modules whose weights start at a multiple of the drawn values (Fixup's, for example)."""
+
+    @abstractmethod
+    def adjust_initialization(self) -> None:
+        """Change in place the weights that the scheme has just drawn. Called once, without gradient."""
+
+
+class ResidualBlock(nn.Module):
+    """Base of residual blocks, whose branch ends in a norm or in the identity."""
+
+    @property
+    @abstractmethod
+    def branch_norm(self) -> nn.Module:
+        """The last norm of the residual branch, or the identity where the branch has none."""
+
+
+@torch.no_grad()
+def initialize(model: nn.Module, initialization: Initialization, seed: int) -> None:
+    """Set every parameter of `model` in place.
+
+    Convolution and linear layers are drawn by the scheme, all other modules reset themselves (`reset_parameters`).
+    Raises ValueError if `zero_gamma` is asked for and a residual branch does not end in a norm with a scale.
+    """
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            std = initialization.standard_deviation(module.weight)
+            module.weight.copy_(std * standard_normal(f"{name}.weight", module.weight.shape, seed))
+            if module.bias is not None:
+                module.bias.zero_()
+        elif any(True for _ in module.parameters(recurse=False)):
+            module.reset_parameters()  # type: ignore[operator]
+    for module in model.modules():
+        if isinstance(module, AdjustsInitialization):
+            module.adjust_initialization()
+    if initialization.zero_gamma:
+        _zero_branch_scales(model)
+
+
+def standard_normal(name: str, shape: torch.Size, seed: int) -> Tensor:
+    """Standard normal draws that depend on the seed, the parameter's name and the shape alone."""
+    digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
+    generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+    return torch.randn(shape, generator=generator)
+
+
+def _zero_branch_scales(model: nn.Module) -> None:
+    blocks = [module for module in model.modules() if isinstance(module, ResidualBlock)]
+    if not blocks:
+        raise ValueError(
+            "initialization.zero_gamma=true needs residual blocks, which this model has not: set it to false"
+        )
+    for block in blocks:
+        scale = getattr(block.branch_norm, "weight", None)
+        if scale is None:
+            raise ValueError(
+                "initialization.zero_gamma=true needs a norm with a scale at the end of every residual branch: "
+                "choose such a norm (norm=bn) with model.norms=all, or set it to false"
+            )
+        scale.zero_()
