@@ -1,0 +1,80 @@
+"""What a dataset is once it is decoded: uint8 images and labels in the official order, with their statistics."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images of one split, usually memory-mapped, in the official order.
+
+    images: uint8 (N, H, W, C); labels: uint8 or int64 (N,).
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __post_init__(self) -> None:
+        assert self.images.ndim == 4, self.images.shape
+        assert self.images.dtype == np.uint8, self.images.dtype
+        assert self.labels.shape == self.images.shape[:1], (self.labels.shape, self.images.shape)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: np.ndarray) -> "Split":
+        """The images at `indices` (int64 (M,)), copied, in that order."""
+        return Split(self.images[indices], self.labels[indices])
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A named dataset: its splits, its classes and the statistics of the whole official training set.
+
+    mean, std: per channel over all pixels of all official training images, scaled to [0, 1] (population standard
+    deviation, not an average of per-image ones); they do not change when a subset is selected.
+    digests: sha256 of the whole official splits, as "train_images", "train_labels", "test_images", "test_labels".
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    train: Split
+    test: Split
+    validation: Split | None
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    digests: dict[str, str]
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W), the shape of one image as a network sees it."""
+        _, height, width, channels = self.train.images.shape
+        return channels, height, width
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.classes)
+
+
+def content_digest(array: np.ndarray) -> str:
+    """sha256, in hexadecimal, of the array's bytes in C order; the shape and the container do not enter."""
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+
+
+def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and population standard deviation per channel of uint8 (N, H, W, C) images, scaled to [0, 1].
+
+    Taken from the histogram of the 256 values, so that the sums are exact integers and no float64 rounding
+    depends on the order of summation.
+    """
+    values = np.arange(256, dtype=np.int64)
+    means, deviations = [], []
+    for channel in range(images.shape[-1]):
+        counts = np.bincount(images[..., channel].ravel(), minlength=256)
+        total, first, second = int(counts.sum()), int(counts @ values), int(counts @ values**2)
+        means.append(first / total / 255)
+        # n * sum(x^2) - sum(x)^2 in Python's integers: no cancellation.
+        deviations.append((total * second - first * first) ** 0.5 / total / 255)
+    return tuple(means), tuple(deviations)

@@ -1,0 +1,46 @@
+"""Reading the pickles in which CIFAR was published, without letting a pickle run anything."""
+
+import codecs
+import io
+import pickle
+from typing import Any
+
+import numpy as np
+
+# What the arrays of such a pickle are rebuilt with; NumPy's module has had two names. Nothing else is reachable.
+_RECONSTRUCT = np.zeros(1).__reduce__()[0]
+ALLOWED: dict[tuple[str, str], Any] = {
+    ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
+    ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+    # Protocol 2 pickles written by Python 3 carry their bytes as text that is encoded on loading.
+    ("_codecs", "encode"): codecs.encode,
+}
+
+
+class UnsafePickle(ValueError):
+    """A pickle asks for something other than NumPy arrays and plain containers."""
+
+
+class ArrayUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return ALLOWED[module, name]
+        except KeyError:
+            raise UnsafePickle(
+                f"the pickle asks for {module}.{name}, which is no part of an array: it is refused"
+            ) from None
+
+
+def load_arrays(raw: bytes) -> Any:
+    """The dicts, lists, numbers, strings and NumPy arrays in a pickle of Python 2 or 3; text is read as Latin-1.
+
+    Raises UnsafePickle for any other class or function, and ValueError for bytes that are no whole pickle.
+    """
+    try:
+        return ArrayUnpickler(io.BytesIO(raw), encoding="latin1").load()
+    except UnsafePickle:
+        raise
+    except Exception as error:  # a broken pickle can raise anything at all
+        raise ValueError(f"not a readable pickle ({type(error).__name__}: {error})") from error
