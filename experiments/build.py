@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import hydra.utils
+import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from torch import nn
 
-from data.batches import Augmentation
+from data.batches import Augmentation, DeviceImages
 from data.dataset import Dataset
 from data.subsets import select
+from experiments.evaluate import batch_statistics
 from experiments.errors import UserError, known, nearest
 from experiments.settings import explain
 from models.build import build_model
@@ -81,6 +83,33 @@ def model(config: dict, images: Dataset) -> nn.Module:
     )
 
 
+def splits(config: dict, images: Dataset, device: torch.device) -> dict[str, DeviceImages]:
+    """The dataset's splits on the device: `train`, `test`, and `validation` where there is one."""
+    chosen = config["dataset"]
+    settings = {
+        "mean": chosen["mean"] or images.mean,
+        "std": chosen["std"] or images.std,
+        "scaling": chosen["scaling"],
+    }
+    found = {"train": images.train, "test": images.test, "validation": images.validation}
+    return {
+        name: _call("dataset", DeviceImages, split, device, **settings) for name, split in found.items() if split is not None
+    }
+
+
+def check_batch_of_one(network: nn.Module, images: Dataset) -> None:
+    """Refuse a network that cannot train on one image at a time: a norm over the batch has nothing to compare it with.
+
+    Raises:
+        UserError: when a forward pass of one image in training mode is refused by a layer.
+    """
+    try:
+        with batch_statistics(network), torch.no_grad():
+            network(torch.zeros(1, *images.image_shape))
+    except ValueError as error:
+        raise UserError(f"batch_size=1: {' '.join(str(error).split())}") from error
+
+
 def target(config: dict, group: str, leave: tuple[str, ...] = ()) -> tuple[Callable[..., Any], dict]:
     """What a leaf group configures, and its checked settings without those in `leave`."""
     leaf = config[group]
@@ -121,4 +150,5 @@ def _call(what: str, function: Callable[..., Any], *arguments: Any, **settings: 
     except UserError:
         raise
     except ValueError as error:
-        raise UserError(f"{what}: {' '.join(str(error).split())}") from error
+        line = " ".join(str(error).split())
+        raise UserError(line if line.startswith(f"{what}.") else f"{what}: {line}") from error

@@ -5,20 +5,20 @@ composed first, and the first mistake becomes one `UserError` that names the val
 """
 
 import os
+import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import hydra
-import yaml
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException, OverrideParseException
+from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.errors import UserError, known, nearest
@@ -68,7 +68,7 @@ def plan(arguments: Sequence[str]) -> Plan:
     Raises:
         UserError: for the first mistake found.
     """
-    words = get_args_parser().parse_args(list(arguments))
+    words = _words(arguments)
     overrides = list(words.overrides)
     parsed = _parse(overrides)
     _check_groups(parsed)
@@ -86,6 +86,17 @@ def plan(arguments: Sequence[str]) -> Plan:
         return Plan(tuple(_job(list(line)) for batch in batches for line in batch), True)
 
 
+def _words(arguments: Sequence[str]) -> argparse.Namespace:
+    """Hydra's own reading of the words, whose complaint becomes one line."""
+    parser = get_args_parser()
+
+    def refuse(message: str) -> NoReturn:
+        raise UserError(f"{message} (python train.py --help lists what there is)")
+
+    parser.error = refuse  # type: ignore[method-assign]
+    return parser.parse_args(list(arguments))
+
+
 def _job(overrides: list[str]) -> Job:
     config = OmegaConf.to_container(_compose(overrides, overrides), resolve=True)
     assert isinstance(config, dict)
@@ -99,7 +110,7 @@ def _parse(overrides: list[str]) -> list[Override]:
     for line in overrides:
         try:
             parsed.append(parser.parse_override(line))
-        except OverrideParseException:
+        except (HydraException, RecursionError):
             raise UserError(f"{line!r} is not an override: write key=value, as in norm=ln or epochs=4") from None
     return parsed
 
@@ -111,7 +122,7 @@ def _check_groups(parsed: list[Override]) -> None:
         if group not in groups():
             continue
         if override.is_delete():
-            raise UserError(f"~{group} would leave the run without a {group}; choose one: {known(options(group))}")
+            raise UserError(f"~{group} would leave the run without a {group}. {_none_hint(group)}{known(options(group))}")
         chosen = override.sweep_string_iterator() if override.is_sweep_override() else [override.value()]
         for value in chosen:
             allowed = options(group)
@@ -148,7 +159,8 @@ def _diagnose(overrides: list[str], error: Exception) -> str:
         key = override.key_or_group
         if key not in groups() and key not in keys and not key.startswith("hydra."):
             where = [name for name in keys if name.rpartition(".")[0] == key.rpartition(".")[0]]
-            return f"{key} is not a setting of this run. {nearest(key, keys)}{known(where or keys)}"
+            names = where if "." in key else [*groups(), *where]
+            return f"{key} is not a setting of this run. {nearest(key, [*groups(), *keys])}{known(names or keys)}"
     return " ".join(str(error).split())
 
 

@@ -79,9 +79,10 @@ def predict(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], precisio
 
 
 def even_batches(images: DeviceImages, largest: int, order: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Every image of `order` once, in batches of at most `largest` whose sizes differ by one at most.
+    """Every image of `order` once, in batches of about `largest` whose sizes differ by one at most, none of one image.
 
-    A short last batch would be normalized with noisier statistics than the others.
+    A short last batch would be normalized with noisier statistics than the others, and a single image has none.
     """
-    for part in torch.tensor_split(order, -(-len(order) // largest)):
-        yield images.batch(part)
+    count = min(-(-len(order) // largest), len(order) // 2)
+    for part in torch.tensor_split(order, count):
+        yield images.batch(part, None)

@@ -7,7 +7,8 @@ are written instead.
 import time
 from typing import Any
 
-from tensorboard.plugins.hparams import api_pb2, summary
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 from torch.utils.tensorboard import SummaryWriter
 
 METRICS = ("accuracy/test", "accuracy/train", "loss/test", "loss/train", "train_mode/accuracy")
@@ -38,12 +39,23 @@ def begin(board: SummaryWriter, config: dict[str, Any], group: str) -> None:
     kinds = {bool: api_pb2.DATA_TYPE_BOOL, float: api_pb2.DATA_TYPE_FLOAT64, str: api_pb2.DATA_TYPE_STRING}
     columns = [api_pb2.HParamInfo(name=name, type=kinds[type(value)]) for name, value in values.items()]
     metrics = [api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag)) for tag in METRICS]
-    writer = board._get_file_writer()
-    writer.add_summary(summary.experiment_pb(hparam_infos=columns, metric_infos=metrics))
-    writer.add_summary(summary.session_start_pb(values, group_name=group, start_time_secs=time.time()))
+    row = plugin_data_pb2.SessionStartInfo(group_name=group, start_time_secs=time.time())
+    for name, value in values.items():
+        field = {bool: "bool_value", float: "number_value", str: "string_value"}[type(value)]
+        setattr(row.hparams[name], field, value)
+    experiment = api_pb2.Experiment(hparam_infos=columns, metric_infos=metrics)
+    _write(board, metadata.EXPERIMENT_TAG, plugin_data_pb2.HParamsPluginData(experiment=experiment))
+    _write(board, metadata.SESSION_START_INFO_TAG, plugin_data_pb2.HParamsPluginData(session_start_info=row))
 
 
 def end(board: SummaryWriter, diverged: bool) -> None:
     """Close this run's row."""
     status = api_pb2.STATUS_FAILURE if diverged else api_pb2.STATUS_SUCCESS
-    board._get_file_writer().add_summary(summary.session_end_pb(status, end_time_secs=time.time()))
+    closing = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=time.time())
+    _write(board, metadata.SESSION_END_INFO_TAG, plugin_data_pb2.HParamsPluginData(session_end_info=closing))
+
+
+def _write(board: SummaryWriter, tag: str, data: plugin_data_pb2.HParamsPluginData) -> None:
+    about = metadata.create_summary_metadata(data)
+    value = Summary.Value(tag=tag, metadata=about, tensor=metadata.NULL_TENSOR)
+    board._get_file_writer().add_summary(Summary(value=[value]))

@@ -96,7 +96,11 @@ def _build(config: dict[str, Any], settings: Settings) -> Parts:
     if settings.batch_size > count:
         raise UserError(f"batch_size={settings.batch_size} is more than the {count} training images; use at most {count}")
     model = build.model(config, dataset)
-    return Parts(config, settings, dataset, build.augmentation(config), model, device, Length.of(settings, count))
+    if settings.batch_size == 1:
+        build.check_batch_of_one(model, dataset)
+    splits = build.splits(config, dataset, device)
+    length = Length.of(settings, count)
+    return Parts(config, settings, dataset, splits, build.augmentation(config), model, device, length)
 
 
 def _refuse_other(folder: Path, config: dict[str, Any]) -> None:

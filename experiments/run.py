@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from data.batches import Augmentation, DeviceImages
-from data.dataset import Dataset, Split
+from data.dataset import Dataset
 from experiments import checkpoint
 from experiments.compilation import compiled
 from experiments.loop import Length, State, train
@@ -33,6 +33,7 @@ class Parts:
     config: dict[str, Any]
     settings: Settings
     dataset: Dataset
+    splits: dict[str, DeviceImages]  # train, test, and validation where images are held out
     augmentation: Augmentation
     model: nn.Module  # initialized, on the CPU
     device: torch.device
@@ -54,10 +55,7 @@ class Run:
 
     def __init__(self, parts: Parts, folder: Path, group: str):
         self.parts, self.folder, self.group = parts, folder, group
-        self.splits = {"train": self._on_device(parts.dataset.train), "test": self._on_device(parts.dataset.test)}
-        if parts.dataset.validation is not None:
-            self.splits["validation"] = self._on_device(parts.dataset.validation)
-        self.scorer = Scorer(self.splits, parts.settings)
+        self.scorer = Scorer(parts.splits, parts.settings)
         device = parts.device
         model = parts.model.to(device)
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -83,7 +81,7 @@ class Run:
         try:
             with stop_requests() as request:
                 began = time.monotonic()
-                for _ in train(state, forward, self.splits["train"], self.parts.augmentation, settings, length):
+                for _ in train(state, forward, self.parts.splits["train"], self.parts.augmentation, settings, length):
                     self.interval.append(torch.stack((state.loss, state.correct.to(state.loss.dtype))))
                     finished = state.step == length.total_steps
                     epoch_ends = finished or state.step % length.steps_per_epoch == 0
@@ -108,11 +106,6 @@ class Run:
         if scores is None:  # the run was killed between its last checkpoint and its result
             scores = self.scorer.score(state.model, whole=True)
         return Outcome(scores, diverged_at, state.step, self.train_seconds)
-
-    def _on_device(self, split: Split) -> DeviceImages:
-        chosen, dataset = self.parts.config["dataset"], self.parts.dataset
-        mean, std = chosen["mean"] or dataset.mean, chosen["std"] or dataset.std
-        return DeviceImages(split, self.parts.device, mean=mean, std=std, scaling=chosen["scaling"])
 
     def _open(self) -> Record:
         """The run's records, from the start or from where its newest checkpoint left them."""

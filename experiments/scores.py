@@ -59,4 +59,4 @@ class Scorer:
 
     def _predict_sample(self, model: nn.Module, images: DeviceImages) -> Evaluation:
         parts: tuple[Tensor, ...] = torch.split(self._sample, self._settings.evaluation_batch_size)
-        return predict(model, (images.batch(part) for part in parts), self._settings.precision)
+        return predict(model, (images.batch(part, None) for part in parts), self._settings.precision)

@@ -101,21 +101,28 @@ def explain(error: ValidationError, prefix: str = "") -> str:
     """One line on the first error of a pydantic validation: the key with its value, and what is allowed."""
     first = error.errors()[0]
     # The names of a union's branches (`int`, `literal['auto']`) follow the key; a key of ours has no bracket.
-    keys = [str(part) for part in first["loc"] if isinstance(part, int) or str(part).isidentifier()]
-    keys = [part for part in keys if part not in ("int", "float", "bool", "str", "none")]
+    branches = ("int", "float", "bool", "str", "none")
+    keys = [str(part) for part in first["loc"] if str(part).isalnum() or str(part).isidentifier()]
+    keys = [part for part in keys if part not in branches]
     key = prefix + ".".join(keys)
     if first["type"] == "extra_forbidden":
         return f"{key} is not a setting of this run (`python train.py --help` lists them)"
     if first["type"] == "missing":
         return f"{key} is missing from the configuration"
-    value = first["input"]
-    shown = {None: "null", True: "true", False: "false"}.get(value, value) if not isinstance(value, (list, dict)) else value
+    shown = _shown(first["input"])
+    same = [entry for entry in error.errors() if entry["loc"][: len(keys)] == first["loc"][: len(keys)]]
     if first["type"] == "literal_error":
-        branches = [e["ctx"]["expected"] for e in error.errors() if e["type"] == "literal_error" and e["loc"] == first["loc"]]
-        allowed = [word.strip().strip("'") for word in branches[0].replace(" or ", ", ").split(",")]
-        allowed = [{"True": "true", "False": "false"}.get(word, word) for word in allowed]
-        return f"{key}={shown} is not known. {nearest(str(shown), allowed)}{known(allowed)}"
-    if first["type"] == "string_pattern_mismatch" and key == "device":
-        return f"device={shown} is not known. {nearest(str(shown), ('cpu', 'cuda', 'mps', 'auto'))}Known: auto, cpu, cuda, cuda:N, mps"
-    messages = dict.fromkeys(e["msg"][0].lower() + e["msg"][1:] for e in error.errors() if e["loc"][: len(keys)] == first["loc"][: len(keys)])
-    return f"{key}={shown}: {' or '.join(messages)}"
+        words = first["ctx"]["expected"].replace(" or ", ", ").split(", ")
+        allowed = [{"True": "true", "False": "false"}.get(word, word.strip("'")) for word in words]
+        return f"{key}={shown} is not known. {nearest(shown, allowed)}{known(allowed)}"
+    if key == "device":
+        return f"device={shown} is not known. {nearest(shown, ('cpu', 'cuda', 'mps'))}Known: auto, cpu, cuda, cuda:N, mps"
+    reasons = dict.fromkeys(entry["msg"].replace("Input should be", "must be") for entry in same)
+    return f"{key}={shown}: " + " or ".join(reason[0].lower() + reason[1:] for reason in reasons)
+
+
+def _shown(value: Any) -> str:
+    """A value as people write it on the command line."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
