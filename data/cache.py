@@ -18,7 +18,7 @@ from data.dataset import channel_statistics
 SCHEMA = 1  # of meta.json; a cache of another schema is decoded anew
 Arrays = dict[str, np.ndarray]
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("normlab.data")
 
 
 @dataclass(frozen=True)
