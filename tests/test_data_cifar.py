@@ -291,6 +291,15 @@ def test_two_at_once_decode_once(tmp_path):
     assert len(loaded) == 3
 
 
+def test_what_a_killed_process_left_is_cleared(tmp_path):
+    abandoned = write_folder(tmp_path / "cache" / "cifar10.x1y2.part", {"train_images.npy": b"half"})
+    others = write_folder(tmp_path / "cache" / "cifar100.x1y2.part", {"train_images.npy": b"half"})
+    write_folder(tmp_path / "cifar-10-batches-py", cifar10_files(ARRAYS))
+    assert_right(load(tmp_path))
+    assert not abandoned.exists()
+    assert others.exists()
+
+
 def test_unwritable_folder_is_the_users_mistake(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match=r"cannot be written.*paths\.data"):
