@@ -1,11 +1,9 @@
-"""CIFAR from folders and archives: what is accepted, what is refused, and the cache."""
+"""CIFAR from folders and archives: what is accepted, and what is refused."""
 
 import io
-import json
 import logging
 import pickle
 import tarfile
-import threading
 import time
 from pathlib import Path
 
@@ -19,15 +17,12 @@ from data_fixtures import (
     digests_of,
     python2_pickle,
     sha256,
-    tar_bytes,
     write_folder,
 )
 
-from data.archives import read_members
-from data.cache import Decoded, load_cached
 from data.cifar import cifar10, cifar100
 from data.dataset import channel_statistics, content_digest
-from data.pickles import UnsafePickle, load_arrays
+from data.pickles import load_arrays
 from data.sources import DataUnavailable
 
 CONF = Path(__file__).parent.parent / "conf"
@@ -149,161 +144,6 @@ def test_cifar100_has_fine_and_coarse_labels(tmp_path):
         assert dataset.digests["test_labels"] == sha256(arrays[f"test_{labels}_labels"])
     with pytest.raises(ValueError, match="fine or coarse"):
         cifar100(tmp_path, sources=[], digests=digests_of(arrays), labels="middling")
-
-
-# Pickles and archives that would do harm
-
-
-class Harmful:
-    def __init__(self, marker: Path):
-        self.marker = marker
-
-    def __reduce__(self):
-        return Path.touch, (self.marker,)
-
-
-def test_a_pickle_that_runs_something_is_refused_and_does_not_run_it(tmp_path):
-    marker = tmp_path / "marker"
-    raw = pickle.dumps({"data": Harmful(marker)}, protocol=2)
-    with pytest.raises(UnsafePickle, match="refused"):
-        load_arrays(raw)
-    write_folder(tmp_path / "cifar-10-batches-py", cifar10_files(ARRAYS) | {"test_batch": raw})
-    with pytest.raises(DataUnavailable, match="refused"):
-        load(tmp_path)
-    assert not marker.exists()
-    pickle.loads(raw)  # the pickle does work, where nothing stops it
-    assert marker.exists()
-
-
-@pytest.mark.parametrize("name", ["builtins\neval", "numpy\nload", "os\nsystem", "numpy\ncore.multiarray.fromfile"])
-def test_no_other_global_is_reachable(name):
-    with pytest.raises(UnsafePickle):
-        load_arrays(b"\x80\x02c" + name.encode() + b"\n.")
-
-
-def test_broken_pickle_is_a_value_error():
-    with pytest.raises(ValueError, match="not a readable pickle"):
-        load_arrays(b"\x80\x02}(")
-
-
-def link(name: str, target: str, kind: bytes) -> tarfile.TarInfo:
-    info = tarfile.TarInfo(name)
-    info.type, info.linkname = kind, target
-    return info
-
-
-@pytest.mark.parametrize(
-    ("raw", "reason"),
-    [
-        (tar_bytes({"a/b": b"x", "../outside": b"y"}), "leads outside, ../outside"),
-        (tar_bytes({"a/b": b"x", "/tmp/outside": b"y"}), "leads outside, /tmp/outside"),
-        (tar_bytes({"a/b": b"x"}, (link("a/c", "/etc/passwd", tarfile.SYMTYPE),)), "link or device, a/c"),
-        (tar_bytes({"a/b": b"x"}, (link("a/c", "a/b", tarfile.LNKTYPE),)), "link or device, a/c"),
-        (tar_bytes({"a/c": b"x"}), "lacks a/b"),
-        (tar_bytes({"a/b": b"x" * 5000})[:40], "not a whole tar archive"),
-        (b"<html>", "not a whole tar archive"),
-    ],
-)
-def test_archives_with_links_or_paths_outside_are_refused(tmp_path, raw, reason):
-    path = tmp_path / "in" / "archive.tar.gz"
-    path.parent.mkdir()
-    path.write_bytes(raw)
-    with pytest.raises(ValueError, match=reason):
-        read_members(path, ["a/b"])
-    assert sorted(tmp_path.rglob("*")) == [path.parent, path]
-
-
-# The cache
-
-
-def test_second_load_does_not_decode_and_is_memory_mapped(tmp_path):
-    folder = write_folder(tmp_path / "cifar-10-batches-py", cifar10_files(ARRAYS))
-    load(tmp_path)
-    for path in folder.iterdir():
-        path.unlink()  # what is gone cannot be decoded again
-    dataset = load(tmp_path)
-    assert_right(dataset)
-    assert isinstance(dataset.train.images, np.memmap)
-    assert not dataset.train.images.flags.writeable
-
-
-def damage_truncate(folder: Path) -> None:
-    path = folder / "train_images.npy"
-    path.write_bytes(path.read_bytes()[:-100])
-
-
-def damage_remove(folder: Path) -> None:
-    (folder / "test_labels.npy").unlink()
-
-
-def damage_meta(folder: Path) -> None:
-    (folder / "meta.json").write_text("{")
-
-
-def damage_schema(folder: Path) -> None:
-    meta = json.loads((folder / "meta.json").read_text())
-    (folder / "meta.json").write_text(json.dumps(meta | {"schema": meta["schema"] + 1}))
-
-
-def damage_shape(folder: Path) -> None:
-    np.save(folder / "test_labels.npy", np.zeros(3, np.uint8))
-
-
-@pytest.mark.parametrize("damage", [damage_truncate, damage_remove, damage_meta, damage_schema, damage_shape])
-def test_damaged_cache_is_decoded_anew_with_a_warning(tmp_path, caplog, damage):
-    write_folder(tmp_path / "cifar-10-batches-py", cifar10_files(ARRAYS))
-    load(tmp_path)
-    damage(tmp_path / "cache" / "cifar10")
-    with caplog.at_level(logging.WARNING):
-        assert_right(load(tmp_path))
-    assert "decoded anew" in caplog.text
-    caplog.clear()
-    assert_right(load(tmp_path))
-    assert not caplog.records
-    assert sorted(p.name for p in (tmp_path / "cache").iterdir()) == ["cifar10", "cifar10.lock"]
-
-
-def test_cache_made_with_other_digests_is_not_taken(tmp_path):
-    write_folder(tmp_path / "cifar-10-batches-py", cifar10_files(ARRAYS))
-    load(tmp_path)
-    with pytest.raises(DataUnavailable):
-        cifar10(tmp_path, sources=[], digests=DIGESTS | {"test_labels": "0" * 64})
-    assert_right(load(tmp_path))
-
-
-def test_two_at_once_decode_once(tmp_path):
-    decoded, loaded = [], []
-
-    def decode() -> Decoded:
-        decoded.append(threading.get_ident())
-        time.sleep(0.3)
-        return Decoded(ARRAYS, DIGESTS, "here")
-
-    def work() -> None:
-        loaded.append(load_cached(tmp_path, "twice", expected=DIGESTS, classes={}, decode=decode))
-
-    threads = [threading.Thread(target=work) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(decoded) == 1
-    assert len(loaded) == 3
-
-
-def test_what_a_killed_process_left_is_cleared(tmp_path):
-    abandoned = write_folder(tmp_path / "cache" / "cifar10.x1y2.part", {"train_images.npy": b"half"})
-    others = write_folder(tmp_path / "cache" / "cifar100.x1y2.part", {"train_images.npy": b"half"})
-    write_folder(tmp_path / "cifar-10-batches-py", cifar10_files(ARRAYS))
-    assert_right(load(tmp_path))
-    assert not abandoned.exists()
-    assert others.exists()
-
-
-def test_unwritable_folder_is_the_users_mistake(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ValueError, match=r"cannot be written.*paths\.data"):
-        load(tmp_path / "file")
 
 
 def test_statistics_are_those_of_all_pixels_in_float64():
