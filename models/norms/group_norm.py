@@ -12,13 +12,17 @@ Source: Wu & He 2018, arXiv 1803.08494, §3.1 (equations 1 to 3 and 7).
 
 from dataclasses import dataclass
 
-from torch import nn
+from torch import Tensor, nn
 
-from models.norms.normalization import Normalization, require_eps
+from models.norms.normalization import Normalization, require_eps, require_several_values
 
 
 class GroupNorm(nn.GroupNorm, Normalization):
-    """PyTorch's group normalization, for (N, C) and (N, C, H, W)."""
+    """PyTorch's group normalization, for (N, C) and (N, C, H, W). Raises ValueError on groups of one value."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        require_several_values(self, x, num_sets=self.num_groups)
+        return super().forward(x)
 
 
 @dataclass(frozen=True, kw_only=True)

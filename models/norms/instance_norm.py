@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.norms.normalization import Normalization, require_eps
+from models.norms.normalization import Normalization, require_eps, require_several_values
 
 
 class InstanceNorm(Normalization):
@@ -45,11 +45,7 @@ class InstanceNorm(Normalization):
     def forward(self, x: Tensor) -> Tensor:
         if x.dim() == 2:
             return x if self.weight is None or self.bias is None else x * self.weight + self.bias
-        if x.shape[2] * x.shape[3] == 1:
-            raise ValueError(
-                f"instance normalization met feature maps of 1x1 (shape {tuple(x.shape)}), where every value is its "
-                "own mean: choose larger images, another model, or norm=ln"
-            )
+        require_several_values(self, x, num_sets=self.num_channels)
         return F.group_norm(x, self.num_channels, self.weight, self.bias, self.eps)  # one channel a group
 
     def extra_repr(self) -> str:

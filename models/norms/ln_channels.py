@@ -3,6 +3,7 @@
     y = γ (x − μ) / √(σ² + ε) + β
 
 Axes: μ and σ² of a sample and position are taken over C alone, σ² biased. On (N, C) this is `ln`.
+    With a single channel every value is its own mean: x̂ = 0 and y = β everywhere.
 Affine: γ and β of shape (C,), one pair per channel, 1 and 0 at the start.
 Training and evaluation are the same: nothing is stored, and no sample sees another.
 

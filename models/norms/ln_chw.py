@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.norms.normalization import Normalization, require_eps
+from models.norms.normalization import Normalization, require_eps, require_several_values
 
 
 class LayerNormElementwise(Normalization):
     """Layer normalization of (N, C) or (N, C, H, W), with parameters of the sample's whole shape.
 
-    Raises ValueError on samples of another shape than the first ones.
+    Raises ValueError on samples of one value, and on samples of another shape than the first ones.
     """
 
     weight: nn.Parameter | None
@@ -40,6 +40,7 @@ class LayerNormElementwise(Normalization):
             nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        require_several_values(self, x, num_sets=1)
         shape = x.shape[1:]
         if isinstance(self.weight, nn.UninitializedParameter) and isinstance(self.bias, nn.UninitializedParameter):
             self.weight.materialize(shape)
