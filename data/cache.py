@@ -18,7 +18,7 @@ from data.dataset import channel_statistics
 SCHEMA = 1  # of meta.json; a cache of another schema is decoded anew
 Arrays = dict[str, np.ndarray]
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("normlab.data")
 
 
 @dataclass(frozen=True)
@@ -136,6 +136,8 @@ def _write(
         "std": std,
         "arrays": {name: {"shape": list(a.shape), "dtype": str(a.dtype)} for name, a in arrays.items()},
     }
+    for abandoned in folder.parent.glob(f"{folder.name}.*.part"):  # by a process that was killed; the lock is ours
+        shutil.rmtree(abandoned, ignore_errors=True)
     temporary = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", suffix=".part", dir=folder.parent))
     try:
         temporary.chmod(0o755)  # mkdtemp's 0700 would keep other users of a shared folder out

@@ -3,9 +3,11 @@
 import logging
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import requests
+import urllib3
 from tqdm import tqdm
 
 CONNECT_SECONDS = 5.0  # a host that does not answer by then is given up
@@ -14,7 +16,7 @@ GRACE_SECONDS = 15.0  # before the speed is judged
 REPORT_SECONDS = 10.0  # between plain lines, where there is no terminal
 CHUNK_BYTES = 2**18
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("normlab.data")
 
 
 class TooSlow(OSError):
@@ -27,7 +29,6 @@ def download(url: str, part: Path, *, minimum_speed: float | None) -> bool:
     minimum_speed: bytes a second below which TooSlow is raised, after some seconds of grace (None: never). What has
     arrived stays in `part`. Raises OSError (requests' exceptions are such) where the transfer fails.
     """
-    part.parent.mkdir(parents=True, exist_ok=True)
     have = part.stat().st_size if part.exists() else 0
     # A compressed transfer would make the byte positions meaningless.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
@@ -53,13 +54,14 @@ def download(url: str, part: Path, *, minimum_speed: float | None) -> bool:
 
 
 def _receive(reply: requests.Response, part: Path, have: int, total: int | None, minimum_speed: float | None) -> None:
+    part.parent.mkdir(parents=True, exist_ok=True)
     terminal = sys.stderr.isatty()
     name = reply.url.partition("?")[0].rpartition("/")[2]
     begun = reported = time.monotonic()
     received = 0
     bar = tqdm(desc=name, initial=have, total=total, unit="B", unit_scale=True, unit_divisor=1024, disable=not terminal)
     with bar, part.open("ab" if have else "wb") as file:
-        for chunk in reply.iter_content(CHUNK_BYTES):
+        for chunk in _chunks(reply):
             file.write(chunk)
             received += len(chunk)
             bar.update(len(chunk))
@@ -70,3 +72,11 @@ def _receive(reply: requests.Response, part: Path, have: int, total: int | None,
             speed = received / max(now - begun, 1e-9)
             if minimum_speed is not None and now - begun > GRACE_SECONDS and speed < minimum_speed:
                 raise TooSlow(f"only {speed / 1e3:.0f} kB/s")
+
+
+def _chunks(reply: requests.Response) -> Iterator[bytes]:
+    """The bytes as they were sent: some servers call a .gz file a compressed transfer, which must not be undone."""
+    try:
+        yield from reply.raw.stream(CHUNK_BYTES, decode_content=False)
+    except urllib3.exceptions.HTTPError as error:
+        raise OSError(f"the transfer broke off ({error})") from error

@@ -1,11 +1,22 @@
 """Reading the pickles in which CIFAR was published, without letting a pickle run anything."""
 
-import codecs
 import io
 import pickle
 from typing import Any
 
 import numpy as np
+
+
+class UnsafePickle(ValueError):
+    """A pickle asks for something other than NumPy arrays and plain containers."""
+
+
+def _latin1(text: str, encoding: str) -> bytes:
+    """Protocol 2 pickles written by Python 3 carry their bytes as Latin-1 text, encoded when loaded."""
+    if encoding != "latin1":
+        raise UnsafePickle(f"the pickle asks for the codec {encoding}: it is refused")
+    return text.encode("latin1")
+
 
 # What the arrays of such a pickle are rebuilt with; NumPy's module has had two names. Nothing else is reachable.
 _RECONSTRUCT = np.zeros(1).__reduce__()[0]
@@ -14,13 +25,8 @@ ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
-    # Protocol 2 pickles written by Python 3 carry their bytes as text that is encoded on loading.
-    ("_codecs", "encode"): codecs.encode,
+    ("_codecs", "encode"): _latin1,
 }
-
-
-class UnsafePickle(ValueError):
-    """A pickle asks for something other than NumPy arrays and plain containers."""
 
 
 class ArrayUnpickler(pickle.Unpickler):

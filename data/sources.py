@@ -20,7 +20,7 @@ from data.download import TooSlow, download
 MINIMUM_SPEED = 300e3  # bytes a second; slower sources wait until the others have failed
 NPM_SECONDS = 900.0
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("normlab.data")
 
 
 class DataUnavailable(ValueError):
@@ -29,7 +29,7 @@ class DataUnavailable(ValueError):
 
 @dataclass(frozen=True)
 class Source:
-    """label: for messages; read: given the least speed, bytes a second or None, returns what was decoded and verified."""
+    """label: for messages; read: given the least speed (bytes a second) or None, returns what was decoded."""
 
     label: str
     read: Callable[[float | None], Decoded]
