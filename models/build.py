@@ -99,7 +99,7 @@ def _try_out(model: nn.Module, image_shape: ImageShape) -> None:
     """
     model.train()
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    norms = [module for module in model.modules() if isinstance(module, Normalization)]
+    norms = [module for module in model.modules() if isinstance(module, Normalization) and module.needs_positions]
     saw_map: set[nn.Module] = set()
     hooks = [norm.register_forward_pre_hook(_note_maps(saw_map)) for norm in norms]
     try:
@@ -114,10 +114,10 @@ def _try_out(model: nn.Module, image_shape: ImageShape) -> None:
             hook.remove()
     for name, buffer in model.named_buffers():
         buffer.copy_(buffers[name])
-    if norms and not saw_map and all(norm.needs_positions for norm in norms):
+    if norms and not saw_map:
         raise ValueError(
-            f"{type(norms[0]).__name__} normalizes over the positions of a feature map, but every norm of this network "
-            "stands on a vector, where it would do nothing: choose norm=ln or norm=bn, or a convolutional model"
+            f"{type(norms[0]).__name__} normalizes over the positions of a feature map, and every one in this network "
+            "stands on a vector, where it does nothing: choose norm=ln or norm=bn, or a convolutional model"
         )
 
 

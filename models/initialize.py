@@ -107,7 +107,8 @@ def _zero_branch_scales(model: nn.Module) -> None:
     blocks = [module for module in model.modules() if isinstance(module, ResidualBlock)]
     if not blocks:
         raise ValueError(
-            "initialization.zero_gamma=true needs residual blocks, which this model has not: set it to false"
+            "initialization.zero_gamma=true needs residual blocks that end in a norm, which this model has not: "
+            "set it to false"
         )
     for block in blocks:
         scale = getattr(block.branch_norm, "weight", None)

@@ -12,11 +12,12 @@ from torch.nn import functional as F
 from models.dropout import DropoutPosition, dropout_at
 from models.fixup import FixupBlock, FixupClassifier, FixupStem
 from models.initialize import ResidualBlock
+from models.input_norm import make_input_norm
 from models.normalized_layer import NormalizedLayer, NormPosition
 from models.norms.normalization import Norm, Normalization
 from models.scalars import ScalarScale
 from models.shortcuts import ShortcutKind, make_shortcut
-from models.staged_net import MakeBlock, StagedNet, blocks_per_stage, make_blocks, make_input_norm
+from models.staged_net import MakeBlock, StagedNet, blocks_per_stage, make_blocks
 from models.width import widened
 
 Branch = Literal["standard", "fixup", "skipinit"]

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 
 from torch import Tensor, nn
 
-from models.norms.normalization import Norm
 from models.width import widened
 
 MakeBlock = Callable[[int, int, int], nn.Module]
@@ -36,11 +35,6 @@ class StagedNet(nn.Module):
         x = self.blocks(x)  # (N, 64, ⌈H/4⌉, ⌈W/4⌉)
         x = x.mean(dim=(2, 3))  # (N, 64)
         return self.classifier(self.dropout(x))
-
-
-def make_input_norm(norm: Norm, wanted: bool, num_channels: int) -> nn.Module:
-    """A norm on the images themselves, or the identity. It must be the first norm that a network makes."""
-    return norm(num_channels) if wanted else nn.Identity()
 
 
 def blocks_per_stage(depth: int) -> int:

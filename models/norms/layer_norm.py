@@ -12,16 +12,23 @@ Source: Ba, Kiros & Hinton 2016, arXiv 1607.06450, §3; as one group: Wu & He 20
 
 from dataclasses import dataclass
 
-from torch import nn
+from torch import Tensor, nn
 
-from models.norms.normalization import Normalization, require_eps
+from models.norms.normalization import Normalization, require_eps, require_several_values
 
 
 class LayerNorm(nn.GroupNorm, Normalization):
-    """Layer normalization of (N, C) over C and of (N, C, H, W) over C, H, W, with an affine map per channel."""
+    """Layer normalization of (N, C) over C and of (N, C, H, W) over C, H, W, with an affine map per channel.
+
+    Raises ValueError on samples of one value.
+    """
 
     def __init__(self, num_channels: int, eps: float = 1e-5, affine: bool = True) -> None:
         super().__init__(1, num_channels, eps=eps, affine=affine)
+
+    def forward(self, x: Tensor) -> Tensor:
+        require_several_values(self, x, num_sets=1)
+        return super().forward(x)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import ClassVar
 
-from torch import nn
+from torch import Tensor, nn
 
 Norm = Callable[[int], nn.Module]
 """A norm factory: `norm(num_channels)` makes a layer that maps (N, C) and (N, C, H, W) to the same shape."""
@@ -24,3 +24,12 @@ def require_eps(eps: float) -> None:
     """Raise ValueError unless `eps`, which is added to a variance, can keep the division safe."""
     if not eps > 0:
         raise ValueError(f"norm.eps={eps} cannot guard a division by zero: give a small number above 0, such as 1e-5")
+
+
+def require_several_values(layer: nn.Module, x: Tensor, num_sets: int) -> None:
+    """Raise ValueError if each of the `num_sets` sets that the layer normalizes in a sample of x is a single value."""
+    if x[0].numel() <= num_sets:
+        raise ValueError(
+            f"{type(layer).__name__} met samples of shape {tuple(x.shape[1:])}, in which every value would be its own "
+            "mean and vanish: choose larger images, another model, or norm=bn"
+        )
