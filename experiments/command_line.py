@@ -10,7 +10,7 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import hydra
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -121,10 +121,16 @@ def _words(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _job(overrides: list[str]) -> Job:
-    config = OmegaConf.to_container(_compose(overrides, overrides), resolve=True)
-    assert isinstance(config, dict)
+    config = resolved(_compose(overrides, overrides))
     Settings.check(config)
     return Job(tuple(overrides), config)
+
+
+def resolved(config: DictConfig) -> dict[str, Any]:
+    """A composed configuration as plain values, its interpolations filled in."""
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
 
 
 def _parse(overrides: list[str]) -> list[Override]:
@@ -178,7 +184,7 @@ def _diagnose(overrides: list[str], error: Exception) -> str:
     parsed = OverridesParser.create().parse_overrides(overrides)
     chosen = [line for line, override in zip(overrides, parsed, strict=True) if override.key_or_group in groups()]
     try:
-        keys = settings_keys(hydra.compose("config", overrides=chosen))
+        keys = settings_keys(resolved(hydra.compose("config", overrides=chosen)))
     except (HydraException, OmegaConfBaseException):
         return " ".join(str(error).split())
     for override in parsed:
@@ -190,13 +196,12 @@ def _diagnose(overrides: list[str], error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def settings_keys(config: DictConfig, prefix: str = "") -> list[str]:
-    """All dotted keys of a configuration that hold a value, in order."""
+def settings_keys(settings: dict[str, Any], prefix: str = "") -> list[str]:
+    """All dotted keys that hold a value, in order."""
     names: list[str] = []
-    for key in config:
-        node = OmegaConf.to_container(config, resolve=False)[key]  # type: ignore[index,call-overload]
-        name = f"{prefix}{key}"
-        if key == "_target_":
-            continue
-        names += settings_keys(config[key], f"{name}.") if isinstance(node, dict) else [name]
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            names += settings_keys(value, f"{prefix}{key}.")
+        elif key != "_target_":
+            names.append(f"{prefix}{key}")
     return names

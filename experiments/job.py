@@ -11,9 +11,10 @@ import yaml
 from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from experiments import atomic, build, identity, result, sweep
+from experiments.command_line import resolved
 from experiments.device import configure, resolve
 from experiments.environment import environment
 from experiments.errors import UserError
@@ -27,9 +28,7 @@ log = logging.getLogger("normlab")
 
 def run_job(config: DictConfig) -> dict[str, Any]:
     """Called by Hydra for each job. Alone, a mistake ends the program; in a sweep it is noted and the others go on."""
-    resolved = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(resolved, dict)
-    settings: dict[str, Any] = {str(key): value for key, value in resolved.items()}
+    settings = resolved(config)
     alone = HydraConfig.get().mode != RunMode.MULTIRUN
     sweep.forget_failure(settings)
     try:
