@@ -1,8 +1,8 @@
 """Trains one network with one norm on one dataset with one seed, and leaves a folder that says everything about it.
 
-    python train.py norm=bn dataset=cifar10            one run
-    python train.py -m norm=bn,ln,none seed=0,1,2      a sweep
-    python train.py --help                             groups, settings, examples
+python train.py norm=bn dataset=cifar10            one run
+python train.py -m norm=bn,ln,none seed=0,1,2      a sweep
+python train.py --help                             groups, settings, examples
 """
 
 import sys

@@ -1,7 +1,7 @@
 """From a checked configuration to the objects of a run: dataset, norm, network, optimizer settings.
 
-A leaf group (`norm`, `model`, `dataset`) names the function that it configures as `_target_`. Only names of this project are
-accepted, and every setting is checked against that function's signature before it is called.
+A leaf group (`norm`, `model`, `dataset`) names the function that it configures as `_target_`. Only names of this
+project are accepted, and every setting is checked against that function's signature before it is called.
 """
 
 import inspect
@@ -19,8 +19,8 @@ from torch import nn
 from data.batches import Augmentation, DeviceImages
 from data.dataset import Dataset
 from data.subsets import select
-from experiments.evaluate import batch_statistics
 from experiments.errors import UserError, known, nearest
+from experiments.evaluate import batch_statistics
 from experiments.settings import explain
 from models.build import build_model
 from models.initialize import Initialization
@@ -93,7 +93,9 @@ def splits(config: dict, images: Dataset, device: torch.device) -> dict[str, Dev
     }
     found = {"train": images.train, "test": images.test, "validation": images.validation}
     return {
-        name: _call("dataset", DeviceImages, split, device, **settings) for name, split in found.items() if split is not None
+        name: _call("dataset", DeviceImages, split, device, **settings)
+        for name, split in found.items()
+        if split is not None
     }
 
 

@@ -1,7 +1,8 @@
 """The state of a run on disk: two generations, each written atomically, read without executing anything.
 
-A checkpoint holds what training changes (weights, buffers, optimizer, scaler, random number generators, step) and how far the
-run's records had come, so that a resumed run continues with the same bits and its records hold every point once.
+A checkpoint holds what training changes (weights, buffers, optimizer, scaler, random number generators, step) and how
+far the run's records had come, so that a resumed run continues with the same bits and its records hold every point
+once.
 """
 
 import logging
@@ -59,7 +60,9 @@ def load(folder: Path) -> dict[str, Any] | None:
             log.warning("%s cannot be read (%s); trying an older one", path, type(error).__name__)
             continue
         if content["schema"] != SCHEMA:
-            raise UserError(f"{path} has schema {content['schema']}, this version reads {SCHEMA}; remove {folder} to start anew")
+            raise UserError(
+                f"{path} has schema {content['schema']}, this version reads {SCHEMA}; remove {folder} to start anew"
+            )
         return content
     if found:
         raise UserError(f"no checkpoint in {folder} can be read; remove the folder to start the run anew")

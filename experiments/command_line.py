@@ -1,15 +1,16 @@
 """From the words of a command line to checked configurations, before anything slow is imported or any folder is made.
 
-Hydra reports a mistake as an exception of several lines and exit code 1. Here every job of the command line, sweeps included, is
-composed first, and the first mistake becomes one `UserError` that names the value, what is allowed, and the nearest match.
+Hydra reports a mistake as an exception of several lines and exit code 1. Here every job of the command line, sweeps
+included, is composed first, and the first mistake becomes one `UserError` that names the value, what is allowed, and
+the nearest match.
 """
 
-import os
 import argparse
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import hydra
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -25,6 +26,21 @@ from experiments.errors import UserError, known, nearest
 from experiments.settings import Settings
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
+
+
+# Launchers that Hydra's plugins bring, beside the presets in conf/hydra/launcher.
+PLUGIN_LAUNCHERS = {
+    "basic": "one run after another (the default)",
+    "joblib": "several runs side by side on this machine, as many as it has cores (extra: joblib)",
+    "ray": "on a Ray cluster, or on this machine's cores and fractions of GPUs (extra: ray)",
+}
+# Which plugin and which extra of pyproject.toml a launcher needs.
+PLUGINS = {
+    "joblib": ("hydra_plugins.hydra_joblib_launcher", "joblib"),
+    "ray": ("hydra_plugins.hydra_ray_launcher", "ray"),
+    "slurm": ("hydra_plugins.hydra_submitit_launcher", "slurm"),
+    "slurm_local": ("hydra_plugins.hydra_submitit_launcher", "slurm"),
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +69,7 @@ def options(group: str) -> dict[str, str]:
         if not path.stem.startswith("_"):
             first = path.read_text(encoding="utf-8").split("\n", 1)[0]
             found[path.stem] = first.lstrip("# ").strip() if first.startswith("#") else ""
-    return found
+    return PLUGIN_LAUNCHERS | found if group == "hydra/launcher" else found
 
 
 def groups() -> list[str]:
@@ -86,6 +102,13 @@ def plan(arguments: Sequence[str]) -> Plan:
         return Plan(tuple(_job(list(line)) for batch in batches for line in batch), True)
 
 
+def _check_installed(launcher: str) -> None:
+    """A launcher of an optional package says which command installs it."""
+    plugin, extra = PLUGINS.get(launcher, (None, None))
+    if plugin is not None and importlib.util.find_spec(plugin) is None:
+        raise UserError(f"hydra/launcher={launcher} is not installed; install it with: pip install -e '.[{extra}]'")
+
+
 def _words(arguments: Sequence[str]) -> argparse.Namespace:
     """Hydra's own reading of the words, whose complaint becomes one line."""
     parser = get_args_parser()
@@ -98,21 +121,29 @@ def _words(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _job(overrides: list[str]) -> Job:
-    config = OmegaConf.to_container(_compose(overrides, overrides), resolve=True)
-    assert isinstance(config, dict)
+    config = resolved(_compose(overrides, overrides))
     Settings.check(config)
     return Job(tuple(overrides), config)
 
 
+def resolved(config: DictConfig) -> dict[str, Any]:
+    """A composed configuration as plain values, its interpolations filled in."""
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
 def _parse(overrides: list[str]) -> list[Override]:
     parser = OverridesParser.create()
-    parsed = []
+    parsed: list[Override | None] = []
     for line in overrides:
         try:
             parsed.append(parser.parse_override(line))
         except (HydraException, RecursionError):
-            raise UserError(f"{line!r} is not an override: write key=value, as in norm=ln or epochs=4") from None
-    return parsed
+            parsed.append(None)
+        if parsed[-1] is None or not parsed[-1].key_or_group:
+            raise UserError(f"{line!r} is not an override: write key=value, as in norm=ln or epochs=4")
+    return [override for override in parsed if override is not None]
 
 
 def _check_groups(parsed: list[Override]) -> None:
@@ -122,17 +153,18 @@ def _check_groups(parsed: list[Override]) -> None:
         if group not in groups():
             continue
         if override.is_delete():
-            raise UserError(f"~{group} would leave the run without a {group}. {_none_hint(group)}{known(options(group))}")
+            raise UserError(
+                f"~{group} would leave the run without a {group}. {_none_hint(group)}{known(options(group))}"
+            )
         chosen = override.sweep_string_iterator() if override.is_sweep_override() else [override.value()]
         for value in chosen:
             allowed = options(group)
-            if group.startswith("hydra/"):
-                if value in (*allowed, "basic"):
-                    continue
-            elif value is None:
+            if value is None:
                 raise UserError(f"{group}=null is not an option of {group}. {_none_hint(group)}{known(allowed)}")
             if str(value) not in allowed:
                 raise UserError(f"{group}={value} does not exist. {nearest(str(value), allowed)}{known(allowed)}")
+            if group == "hydra/launcher":
+                _check_installed(str(value))
 
 
 def _none_hint(group: str) -> str:
@@ -152,7 +184,7 @@ def _diagnose(overrides: list[str], error: Exception) -> str:
     parsed = OverridesParser.create().parse_overrides(overrides)
     chosen = [line for line, override in zip(overrides, parsed, strict=True) if override.key_or_group in groups()]
     try:
-        keys = settings_keys(hydra.compose("config", overrides=chosen))
+        keys = settings_keys(resolved(hydra.compose("config", overrides=chosen)))
     except (HydraException, OmegaConfBaseException):
         return " ".join(str(error).split())
     for override in parsed:
@@ -164,13 +196,12 @@ def _diagnose(overrides: list[str], error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def settings_keys(config: DictConfig, prefix: str = "") -> list[str]:
-    """All dotted keys of a configuration that hold a value, in order."""
+def settings_keys(settings: dict[str, Any], prefix: str = "") -> list[str]:
+    """All dotted keys that hold a value, in order."""
     names: list[str] = []
-    for key in config:
-        node = OmegaConf.to_container(config, resolve=False)[key]  # type: ignore[index,call-overload]
-        name = f"{prefix}{key}"
-        if key == "_target_":
-            continue
-        names += settings_keys(config[key], f"{name}.") if isinstance(node, dict) else [name]
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            names += settings_keys(value, f"{prefix}{key}.")
+        elif key != "_target_":
+            names.append(f"{prefix}{key}")
     return names

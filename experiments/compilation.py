@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from experiments.settings import Settings
 
 log = logging.getLogger("normlab")
-# Compiling ResNet-20 takes 15 to 30 s. On a GPU a step then saves some 5 ms, so that about 4,000 steps pay it back; on CPUs
-# the gain over eager channels_last was between none and a quarter.
+# Compiling ResNet-20 takes 15 to 30 s. On a GPU a step then saves some 5 ms, so that about 4,000 steps pay it back; on
+# CPUs the gain over eager channels_last was between none and a quarter.
 STEPS_THAT_PAY = 4000
 
 

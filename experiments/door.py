@@ -1,4 +1,4 @@
-"""What happens around Hydra: the help page, the check of the whole command line, the summary of a sweep, the exit code."""
+"""What happens around Hydra: help page, check of the whole command line, summary of a sweep, exit code."""
 
 import sys
 from collections.abc import Callable

@@ -9,11 +9,11 @@ class UserError(ValueError):
 
 
 def known(values: Iterable[str]) -> str:
-    """"Known: a, b, c" with the values in order."""
+    """ "Known: a, b, c" with the values in order."""
     return "Known: " + ", ".join(sorted(values))
 
 
 def nearest(value: str, values: Iterable[str]) -> str:
-    """"Did you mean X?" when something close to `value` exists, else an empty string."""
+    """ "Did you mean X?" when something close to `value` exists, else an empty string."""
     close = difflib.get_close_matches(value, list(values), n=1, cutoff=0.5)
     return f"Did you mean {close[0]}? " if close else ""

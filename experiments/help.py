@@ -4,7 +4,7 @@ from experiments.command_line import CONF, groups, options
 
 EXAMPLES = """\
 examples
-  python train.py norm=bn dataset=cifar10                  ResNet-20 with batch norm on CIFAR-10 (these are the defaults)
+  python train.py norm=bn dataset=cifar10                  ResNet-20 with batch norm on CIFAR-10 (the defaults)
   python train.py norm=ln model=small_cnn recipe=documents layer norm in a small network, plain SGD
   python train.py -m norm=bn,ln,none seed=0,1,2            nine runs; the same command resumes what is missing
   python train.py -m norm=bn,none hydra/launcher=joblib    the same, several runs side by side
@@ -21,7 +21,8 @@ def page() -> str:
         "       python train.py -m KEY=A,B,C ...                        a run of each combination",
         "",
         "Trains a network with a normalization layer and records accuracy and loss in training and evaluation mode.",
-        "The same command means the same folder under outputs/runs: finished runs are not repeated, interrupted ones resume.",
+        "The same command means the same folder under outputs/runs: a finished run is not repeated, an interrupted one",
+        "resumes.",
         "",
         "groups (python train.py GROUP=OPTION)",
     ]
@@ -33,8 +34,8 @@ def page() -> str:
     lines += ["", "settings, with their defaults (python train.py KEY=VALUE)", *_settings(), ""]
     lines += ["  The settings of an option stand in conf/GROUP/OPTION.yaml; see them all with --cfg job.", "", EXAMPLES]
     lines += [
-        "exit codes: 0 finished or diverged (a result, not an error), 2 a mistake in the command, 130/143 stopped by a signal",
-        "after saving, 1 a bug. Hydra's own options: python train.py --hydra-help",
+        "exit codes: 0 finished or diverged (a result, not an error), 2 a mistake in the command, 130/143 stopped by a",
+        "signal after saving, 1 a bug. Hydra's own options: python train.py --hydra-help",
     ]
     return "\n".join(lines)
 

@@ -1,7 +1,7 @@
 """TensorBoard's HParams table, with the seeds of one configuration in one group.
 
-`SummaryWriter.add_hparams` has no group, leaves the metrics blank and writes booleans as numbers, so the plugin's own messages
-are written instead.
+`SummaryWriter.add_hparams` has no group, leaves the metrics blank and writes booleans as numbers, so the plugin's own
+messages are written instead.
 """
 
 import time

@@ -9,13 +9,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-# Settings that say where and how a run is executed, not what it computes. (Rounding may differ between devices; the folder
-# records which one it was.)
+# Settings that say where and how a run is executed, not what it computes. (Rounding may differ between devices; the
+# folder records which one it was.)
 EXECUTION = ("device", "compile", "evaluation_batch_size", "checkpoint_every", "paths")
 # Parts of a leaf group that say where things come from: a moved function or a new mirror is still the same run.
 PROVENANCE = ("_target_", "sources", "digests")
-# Settings that joined after the first release, with the value that means what older versions did: at that value a setting
-# stays out of the hash, so that finished runs keep their folders.
+# Settings that joined after the first release, with the value that means what older versions did: at that value a
+# setting stays out of the hash, so that finished runs keep their folders.
 NEUTRAL: dict[str, Any] = {}
 
 
@@ -25,7 +25,9 @@ def identity(config: dict) -> dict:
     for group in ("norm", "model", "dataset"):
         settings[group] = {key: value for key, value in settings[group].items() if key not in PROVENANCE}
     # epochs, steps and batch size stand at the top; the recipe's own are only their defaults
-    settings["recipe"] = {k: v for k, v in settings["recipe"].items() if k not in ("name", "epochs", "steps", "batch_size")}
+    settings["recipe"] = {
+        k: v for k, v in settings["recipe"].items() if k not in ("name", "epochs", "steps", "batch_size")
+    }
     if settings["epochs"] is not None:
         settings["steps"] = None
     return {key: value for key, value in settings.items() if not (key in NEUTRAL and value == NEUTRAL[key])}
@@ -39,7 +41,9 @@ def digest(settings: dict) -> str:
 
 def name(config: dict) -> str:
     """`<dataset>-<model>-<norm>-seed<seed>-<hash>`, the name of the run's folder."""
-    readable = "-".join((config["dataset"]["name"], config["model"]["name"], config["norm"]["name"], f"seed{config['seed']}"))
+    readable = "-".join(
+        (config["dataset"]["name"], config["model"]["name"], config["norm"]["name"], f"seed{config['seed']}")
+    )
     return f"{readable}-{digest(identity(config))}"
 
 

@@ -11,9 +11,10 @@ import yaml
 from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from experiments import atomic, build, identity, result, sweep
+from experiments.command_line import resolved
 from experiments.device import configure, resolve
 from experiments.environment import environment
 from experiments.errors import UserError
@@ -26,10 +27,8 @@ log = logging.getLogger("normlab")
 
 
 def run_job(config: DictConfig) -> dict[str, Any]:
-    """Called by Hydra for each job. Alone, a mistake ends the program; in a sweep it is noted and the other jobs go on."""
-    resolved = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(resolved, dict)
-    settings: dict[str, Any] = {str(key): value for key, value in resolved.items()}
+    """Called by Hydra for each job. Alone, a mistake ends the program; in a sweep it is noted and the others go on."""
+    settings = resolved(config)
     alone = HydraConfig.get().mode != RunMode.MULTIRUN
     sweep.forget_failure(settings)
     try:
@@ -94,7 +93,9 @@ def _build(config: dict[str, Any], settings: Settings) -> Parts:
     dataset = build.dataset(config)
     count = len(dataset.train.labels)
     if settings.batch_size > count:
-        raise UserError(f"batch_size={settings.batch_size} is more than the {count} training images; use at most {count}")
+        raise UserError(
+            f"batch_size={settings.batch_size} is more than the {count} training images; use at most {count}"
+        )
     model = build.model(config, dataset)
     if settings.batch_size == 1:
         build.check_batch_of_one(model, dataset)
@@ -116,10 +117,11 @@ def _refuse_other(folder: Path, config: dict[str, Any]) -> None:
 def _announce(parts: Parts, folder: Path) -> None:
     config, settings, length = parts.config, parts.settings, parts.length
     parameters = sum(parameter.numel() for parameter in parts.model.parameters())
+    images = len(parts.dataset.train.labels)
     log.info(
         "%s + %s on %s, recipe %s, seed %d: %s parameters, %s training images, %d epochs (%s steps of %d), %s, %s",
-        config["model"]["name"], config["norm"]["name"], config["dataset"]["name"], config["recipe"]["name"], settings.seed,
-        f"{parameters:,}", f"{len(parts.dataset.train.labels):,}", length.epochs, f"{length.total_steps:,}",
+        config["model"]["name"], config["norm"]["name"], config["dataset"]["name"], config["recipe"]["name"],
+        settings.seed, f"{parameters:,}", f"{images:,}", length.epochs, f"{length.total_steps:,}",
         settings.batch_size, settings.precision, parts.device,
     )  # fmt: skip
     log.info("folder: %s", folder)

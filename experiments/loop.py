@@ -67,8 +67,8 @@ def train(
 ) -> Iterator[State]:
     """Train from `state.step` to `length.total_steps`, yielding after every optimizer step.
 
-    Order and augmentation are functions of (seed, epoch), dropout's random numbers of (seed, epoch) and the place in the epoch
-    (a checkpoint inside an epoch carries the generators' state): a resumed run continues with the same bits.
+    Order and augmentation are functions of (seed, epoch), dropout's random numbers of (seed, epoch) and the place in
+    the epoch (a checkpoint inside an epoch carries the generators' state): a resumed run continues with the same bits.
 
     Args:
         state: changed in place.

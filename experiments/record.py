@@ -1,7 +1,7 @@
 """What a run writes while it goes: `metrics.csv` (long form) and TensorBoard's event file, from one place.
 
-`metrics.csv` holds `step,epoch,name,value`, a line a number, and no clock times: it is the same file, byte for byte, however
-often the run was interrupted.
+`metrics.csv` holds `step,epoch,name,value`, a line a number, and no clock times: it is the same file, byte for byte,
+however often the run was interrupted.
 """
 
 import os

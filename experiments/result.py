@@ -41,7 +41,7 @@ def _write_predictions(path: Path, test: Evaluation) -> None:
 
 
 def _result(parts: Parts, outcome: Outcome, environment: dict[str, Any]) -> dict[str, Any]:
-    final = {}
+    final: dict[str, float | None] = {}
     for name, split in outcome.scores.splits.items():
         final |= {f"{name}_loss": _finite(split.loss), f"{name}_accuracy": split.accuracy}
     images = outcome.steps * parts.settings.batch_size

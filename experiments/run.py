@@ -62,8 +62,8 @@ class Run:
         scaler = torch.amp.GradScaler(device.type, enabled=parts.settings.precision == "float16")
         zero = torch.zeros((), device=device)
         self.state = State(model, make_optimizer(model, parts.settings.recipe), scaler, 0, zero, zero)
-        # Loss and right predictions of each step since the last point of the running curves. They stay on the device until
-        # the next point, so that it is asked for numbers once an interval and not at every step.
+        # Loss and right predictions of each step since the last point of the running curves. They stay on the device
+        # until the next point, so that it is asked for numbers once an interval and not at every step.
         self.interval: list[torch.Tensor] = []
         self.train_seconds = 0.0
 

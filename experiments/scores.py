@@ -27,9 +27,9 @@ class Scores:
 class Scorer:
     """Evaluates a network in the two modes of the project's first question.
 
-    Evaluation mode on a fixed random sample of the training images (on all of them when `whole` is asked for), on the validation
-    images where there are any, and on the test images; training mode (batch statistics, nothing updated, dropout off) on
-    the test images in even batches of the training batch size.
+    Evaluation mode on a fixed random sample of the training images (on all of them when `whole` is asked for), on the
+    validation images where there are any, and on the test images; training mode (batch statistics, nothing updated,
+    dropout off) on the test images in even batches of the training batch size.
     """
 
     def __init__(self, splits: dict[str, DeviceImages], settings: Settings):

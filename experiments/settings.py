@@ -116,7 +116,9 @@ def explain(error: ValidationError, prefix: str = "") -> str:
         allowed = [{"True": "true", "False": "false"}.get(word, word.strip("'")) for word in words]
         return f"{key}={shown} is not known. {nearest(shown, allowed)}{known(allowed)}"
     if key == "device":
-        return f"device={shown} is not known. {nearest(shown, ('cpu', 'cuda', 'mps'))}Known: auto, cpu, cuda, cuda:N, mps"
+        return (
+            f"device={shown} is not known. {nearest(shown, ('cpu', 'cuda', 'mps'))}Known: auto, cpu, cuda, cuda:N, mps"
+        )
     reasons = dict.fromkeys(entry["msg"].replace("Input should be", "must be") for entry in same)
     return f"{key}={shown}: " + " or ".join(reason[0].lower() + reason[1:] for reason in reasons)
 

@@ -40,7 +40,7 @@ def outcome(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def summarize(plan: Plan) -> int:
-    """Print every run of a sweep with its status; returns the exit code (1 if a run failed, else 2 if one was refused)."""
+    """Print every run of a sweep with its status; returns the exit code: 1 if one failed, else 2 if one was refused."""
     rows = [(identity.name(job.config), outcome(job.config)) for job in plan.jobs]
     width = max(len(name) for name, _ in rows)
     print(f"\n{'run':<{width}}  {'status':<12} test accuracy  test loss")
