@@ -35,8 +35,17 @@ def identity(config: dict) -> dict:
 
 def digest(settings: dict) -> str:
     """Eight hexadecimal digits of the SHA-256 of `settings`, independent of the order of keys."""
-    text = json.dumps(settings, sort_keys=True, separators=(",", ":"), default=str)
+    text = json.dumps(_whole(settings), sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _whole(value: Any) -> Any:
+    """Whole numbers without their point, so that `recipe.lr=1` and `recipe.lr=1.0` are one run."""
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def name(config: dict) -> str:

@@ -23,7 +23,7 @@ def learning_rate(recipe: Recipe, step: int, total_steps: int) -> float:
         case "constant":
             return recipe.lr
         case "step":
-            return recipe.lr * recipe.factor ** sum(step >= share * total_steps for share in recipe.milestones)
+            return recipe.lr * recipe.factor ** sum(step >= round(share * total_steps) for share in recipe.milestones)
         case "cosine":
             return recipe.lr * 0.5 * (1 + math.cos(math.pi * progress))
         case "one_cycle":

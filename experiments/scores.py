@@ -1,5 +1,6 @@
 """The scores of a network on all splits of a run: the curves of each epoch and the numbers of its result."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +17,11 @@ class Scores:
 
     curves: dict[str, float]  # for metrics.csv and TensorBoard
     splits: dict[str, Evaluation]  # whole splits by name; `train` only where all of it was evaluated
+
+    @property
+    def finite(self) -> bool:
+        """Whether every split's loss is a number."""
+        return all(math.isfinite(split.loss) for split in self.splits.values())
 
 
 class Scorer:

@@ -1,0 +1,163 @@
+"""One thread, two kinds of tests that stay out unless they can run, and small runs to look at."""
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # also of the processes that tests start; read when torch is imported
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from experiments import identity
+from experiments.command_line import plan
+from experiments.door import main
+from experiments.job import perform
+
+ROOT = Path(__file__).resolve().parents[1]
+# 64 training images in 8 steps an epoch, 21 test images, both awkward for batches of 8
+TINY = (
+    "model=small_cnn",
+    "model.width=0.25",
+    "dataset=synthetic",
+    "dataset.kind=noise",
+    "dataset.num_train=67",
+    "dataset.num_test=21",
+    "dataset.num_classes=3",
+    "dataset.image_size=8",
+    "batch_size=8",
+    "epochs=2",
+    "device=cpu",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--network", action="store_true", help="also run the tests that fetch from other machines")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests that cannot run here are left out of the selection, and counted as such, rather than skipped one by one."""
+    left_out = {"network": not config.getoption("--network"), "gpu": not torch.cuda.is_available()}
+    marks = [mark for mark, out in left_out.items() if out]
+    out = [item for item in items if any(item.get_closest_marker(mark) for mark in marks)]
+    if out:
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in out]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def words_of(outputs: Path, *overrides: str) -> list[str]:
+    """The words of a command for a tiny run; later ones win."""
+    return [*TINY, f"paths.outputs={outputs}", f"paths.data={outputs / 'data'}", *overrides]
+
+
+def compose_tiny(outputs: Path, *overrides: str) -> dict[str, Any]:
+    return plan(words_of(outputs, *overrides)).jobs[0].config
+
+
+@pytest.fixture
+def outputs(tmp_path: Path) -> Path:
+    """Where the runs of a test go; does not exist yet."""
+    return tmp_path / "outputs"
+
+
+@pytest.fixture
+def compose(outputs: Path) -> Callable[..., dict[str, Any]]:
+    """compose(*overrides): the resolved configuration of a tiny run."""
+    return lambda *overrides: compose_tiny(outputs, *overrides)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A run that is over."""
+
+    config: dict[str, Any]
+    folder: Path
+    result: dict[str, Any]
+
+    @property
+    def checkpoint(self) -> dict[str, Any]:
+        return torch.load(self.folder / "checkpoint.pt", weights_only=True)
+
+    @property
+    def metrics(self) -> list[tuple[int, int, str, float]]:
+        """(step, epoch, name, value) of each line of metrics.csv."""
+        header, *lines = (self.folder / "metrics.csv").read_text().splitlines()
+        assert header == "step,epoch,name,value"
+        rows = [line.split(",") for line in lines]
+        return [(int(step), int(epoch), name, float(value)) for step, epoch, name, value in rows]
+
+    def assert_same_bits(self, other: "Made") -> None:
+        """Weights, optimizer, numbers and predictions are equal bit for bit."""
+        for name in ("metrics.csv", "predictions.npz"):
+            assert (self.folder / name).read_bytes() == (other.folder / name).read_bytes(), name
+        one, two = self.checkpoint, other.checkpoint
+        assert one["step"] == two["step"]
+        assert one["model"].keys() == two["model"].keys()
+        for name, tensor in one["model"].items():
+            assert torch.equal(tensor, two["model"][name]), name
+        states = [content["optimizer"]["state"] for content in (one, two)]
+        assert states[0].keys() == states[1].keys()
+        for index, state in states[0].items():
+            for name, value in state.items():
+                assert torch.equal(torch.as_tensor(value), torch.as_tensor(states[1][index][name])), name
+        assert torch.equal(one["generator"], two["generator"])
+
+
+@pytest.fixture
+def made(compose: Callable[..., dict[str, Any]]) -> Callable[..., Made]:
+    """made(*overrides): a tiny run, trained here and now."""
+
+    def make(*overrides: str) -> Made:
+        config = compose(*overrides)
+        result = perform(config)
+        return Made(config, identity.folder(config), result)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """One finished tiny run, to be looked at and left as it is."""
+    config = compose_tiny(tmp_path_factory.mktemp("finished") / "outputs", "log_every=3", "dataset.train_size=64")
+    result = perform(config)
+    return Made(config, identity.folder(config), result)
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def train_py(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """train_py(*words): what `python train.py *words` does, in this process."""
+    import train
+
+    def run(*words: str) -> Said:
+        monkeypatch.setattr(sys, "argv", [str(ROOT / "train.py"), *words])
+        monkeypatch.setenv("HYDRA_MAIN_MODULE", "__main__")  # Hydra looks for conf/ beside train.py
+        monkeypatch.chdir(ROOT)
+        capsys.readouterr()
+        code = main(train.job, list(words))
+        out, err = capsys.readouterr()
+        return Said(code, out, err)
+
+    return run
+
+
+def process(*words: str) -> list[str]:
+    """The real command line."""
+    return [sys.executable, str(ROOT / "train.py"), *words]
