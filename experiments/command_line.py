@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import hydra
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
@@ -86,9 +87,9 @@ def plan(arguments: Sequence[str]) -> Plan:
     """
     words = _words(arguments)
     overrides = list(words.overrides)
-    parsed = _parse(overrides)
-    _check_groups(parsed)
     with hydra.initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+        parsed = _parse(overrides)
+        _check_groups(parsed)
         fixed = [line for line, override in zip(overrides, parsed, strict=True) if not override.is_sweep_override()]
         hydra_config = _compose(fixed, fixed, whole=True).hydra
         multirun = bool(words.multirun) or hydra_config.mode == RunMode.MULTIRUN
@@ -98,8 +99,19 @@ def plan(arguments: Sequence[str]) -> Plan:
                     raise UserError(f"{line} names several values: add -m (--multirun) to make a run of each")
             return Plan((_job(overrides),), False)
         params = [f"{key}={value}" for key, value in (hydra_config.sweeper.get("params") or {}).items()]
-        batches = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(params + overrides), None)
-        return Plan(tuple(_job(list(line)) for batch in batches for line in batch), True)
+        return Plan(tuple(_job(combination) for combination in _combinations(_parse(params + overrides))), True)
+
+
+def _combinations(parsed: list[Override]) -> list[list[str]]:
+    """The overrides of each run of a sweep."""
+    try:
+        batches = BasicSweeper.split_arguments(parsed, None)
+    except (HydraException, ValueError) as error:  # an interval has no values to list, a range no step of 0
+        raise UserError(f"{' '.join(str(error).split())}: name the values, as in seed=0,1,2") from None
+    found = [list(combination) for batch in batches for combination in batch]
+    if not found:
+        raise UserError("this sweep holds no run: one of its settings matches nothing")
+    return found
 
 
 def _check_installed(launcher: str) -> None:
@@ -142,11 +154,11 @@ def resolved(config: DictConfig) -> dict[str, Any]:
 
 
 def _parse(overrides: list[str]) -> list[Override]:
-    parser = OverridesParser.create()
+    parser = OverridesParser.create(GlobalHydra.instance().config_loader())  # which glob(...) asks for the options
     parsed: list[Override | None] = []
     for line in overrides:
         try:
-            parsed.append(parser.parse_override(line))
+            parsed += parser.parse_overrides([line])
         except (HydraException, RecursionError):
             parsed.append(None)
         if parsed[-1] is None or not parsed[-1].key_or_group:
@@ -164,7 +176,8 @@ def _check_groups(parsed: list[Override]) -> None:
             raise UserError(
                 f"~{group} would leave the run without a {group}. {_none_hint(group)}{known(options(group))}"
             )
-        chosen = override.sweep_string_iterator() if override.is_sweep_override() else [override.value()]
+        swept = override.is_discrete_sweep()
+        chosen = override.sweep_string_iterator() if swept else [override.value()]
         for value in chosen:
             allowed = options(group)
             if value is None:
