@@ -94,6 +94,10 @@ MISTAKES = {
     "norm._target_=models.norms.batch_norm.BNN": ("norm._target_=models.norms.batch_norm.BNN", "does not exist"),
     # in a sweep, before any of it is begun
     "-m seed=0,1 norm=bn,lnn": ("norm=lnn", "Did you mean ln?"),
+    "-m norm=glob(x*)": ("holds no run",),
+    "-m recipe.lr=interval(0,1)": ("name the values",),
+    "-m seed=range(0,3,0)": ("name the values",),
+    "-m norm=interval(0,1)": ("Interval", "Known: bn"),
     "-m seed=0,-1": ("seed=-1",),
     "hydra.mode=MULTIRUN epochs=1,x": ("epochs=x", "integer"),
 }
@@ -176,7 +180,9 @@ def test_a_dataset_that_is_not_there_and_has_no_source(train_py, outputs, tmp_pa
 def test_a_data_folder_that_is_a_file(train_py, outputs, tmp_path):
     file = tmp_path / "file"
     file.write_text("mine")
-    said = train_py("dataset=cifar10", "dataset.sources=[]", f"paths.data={file}", f"paths.outputs={outputs}", "device=cpu")
+    said = train_py(
+        "dataset=cifar10", "dataset.sources=[]", f"paths.data={file}", f"paths.outputs={outputs}", "device=cpu"
+    )
     assert said.code == 2
     assert_one_line(said.err, str(file), "paths.data")
     assert not outputs.exists()

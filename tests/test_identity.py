@@ -67,7 +67,8 @@ def test_what_says_how_and_where_is_no_part_of_it(compose, overrides):
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("recipe.lr=1", "recipe.lr=1.0"), ("model.width=2", "model.width=2.0"), ("norm.eps=1", "norm.eps=1e0")]
+    ("one", "other"),
+    [("recipe.lr=1", "recipe.lr=1.0"), ("model.width=2", "model.width=2.0"), ("norm.eps=1", "norm.eps=1e0")],
 )
 def test_a_whole_number_is_the_same_with_and_without_its_point(compose, one, other):
     assert identity.name(compose(one)) == identity.name(compose(other))
@@ -81,9 +82,9 @@ def test_the_outputs_folder_is_no_part_of_the_name_either(compose, tmp_path):
 
 DIFFERENT = (
     "seed=1", "norm=ln", "norm.eps=1e-4", "norm.momentum=null", "model.width=0.5", "model.norms=first:1", "epochs=3",
-    "batch_size=9", "recipe.lr=0.3", "recipe.clip_norm=null", "recipe.augment=false", "recipe.decay_norm_and_bias=false",
-    "initialization.gain=2.0", "precision=bfloat16", "dataset.num_train=66", "dataset.train_size=30", "dataset.scaling=unit",
-    "dataset.validation=0.2", "dataset.augmentation.crop_padding=1", "log_every=7", "train_evaluation=8",
+    "batch_size=9", "recipe.lr=0.3", "recipe.clip_norm=null", "recipe.augment=false",
+    "recipe.decay_norm_and_bias=false", "initialization.gain=2.0", "precision=bfloat16", "dataset.num_train=66", "dataset.train_size=30",
+    "dataset.scaling=unit",     "dataset.validation=0.2", "dataset.augmentation.crop_padding=1", "log_every=7", "train_evaluation=8",
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from experiments import checkpoint, identity
 from experiments.errors import UserError
 from experiments.job import perform
 
-# Dropout draws from the global generator, whose state a checkpoint inside an epoch must carry; augmentation has its own.
+# Dropout draws from the global generator, whose state a checkpoint inside an epoch must carry.
 LONG = (
     "model.dropout=0.3",
     "dataset.augmentation.crop_padding=1",
@@ -59,7 +59,7 @@ def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
 
 
 def make_older(folder: Path) -> None:
-    """As if the run had been killed a minute ago: TensorBoard reads its files in the order of the second in their names."""
+    """As if the run had been killed a minute ago: TensorBoard reads files in the order of the second in their names."""
     for path in folder.glob("events.out.tfevents.*"):
         parts = path.name.split(".")
         parts[3] = str(int(parts[3]) - 60)

@@ -55,7 +55,7 @@ def test_result(finished):
     assert (result["epochs"], result["steps"]) == (2, 16)
     assert result["final"].keys() == {"train_loss", "train_accuracy", "test_loss", "test_accuracy"}
     assert all(0 <= result["final"][f"{split}_accuracy"] <= 1 for split in ("train", "test"))
-    # 3 -> 8 -> 16 maps of 3x3, 2x2 positions left, 32 units, 3 classes; no bias before a norm; two numbers a norm channel
+    # 3 -> 8 -> 16 maps by 3x3, 2x2 positions left, 32 units, 3 classes; biases in norms and the classifier alone
     assert result["parameters"] == 8 * 3 * 9 + 16 * 8 * 9 + 32 * 16 * 4 + (3 * 32 + 3) + 2 * (8 + 16 + 32)
     assert result["train_seconds"] > 0
     assert result["images_per_second"] == pytest.approx(16 * 8 / result["train_seconds"])
@@ -107,7 +107,8 @@ def test_metrics_name_everything_at_the_right_steps(finished):
     curves = {(step, epoch, name) for step, epoch, name, _ in rows if name not in RUNNING}
     assert curves == {(8 * epoch, epoch, name) for epoch in (1, 2) for name in CURVES}
     running = {(step, epoch, name) for step, epoch, name, _ in rows if name in RUNNING}
-    points = {(step, 1 if step <= 8 else 2) for step in (3, 6, 8, 9, 12, 15, 16)}  # each third step and each epoch's last
+    # each third step and each epoch's last
+    points = {(step, 1 if step <= 8 else 2) for step in (3, 6, 8, 9, 12, 15, 16)}
     assert running == {(*point, name) for point in points for name in RUNNING}
     assert len(rows) == len(curves) + len(running)
     assert [step for step, *_ in rows] == sorted(step for step, *_ in rows)

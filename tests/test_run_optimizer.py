@@ -57,7 +57,7 @@ def test_norm_parameters_and_biases_can_be_left_out(compose, norm, optimizer):
 
 
 def test_norms_are_found_though_nothing_in_their_names_says_so(compose):
-    """ResNet-20 with projection shortcuts has norms in them: 19 convolutions, 2 projections and the classifier decay."""
+    """ResNet-20 with projection shortcuts has norms in them; 19 convolutions, 2 projections, the classifier decay."""
     model, shrank = step_without_gradient(
         compose, "model=resnet20", "model.width=0.25", "model.shortcut=B", "recipe.decay_norm_and_bias=false"
     )

@@ -1,0 +1,172 @@
+"""Sweeps: what is finished is skipped, what was stopped resumes, what fails stops nothing else."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, compose_tiny, process, words_of
+
+from experiments import checkpoint, identity
+from experiments.job import perform
+
+SHORT = ("epochs=null", "steps=4")
+
+
+def folder_of(outputs: Path, *overrides: str) -> Path:
+    return identity.folder(compose_tiny(outputs, *SHORT, *overrides))
+
+
+def table(out: str) -> dict[str, list[str]]:
+    """The summary at the end: the words after each run's name."""
+    lines = out.splitlines()
+    start = max(number for number, line in enumerate(lines) if line.startswith("run ") and "status" in line)
+    rows = [line.split() for line in lines[start + 1 :]]
+    return {words[0]: words[1:] for words in rows if words and words[0].startswith("synthetic-")}
+
+
+def mtimes(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+
+
+def test_a_sweep_makes_every_run_and_again_none(train_py, outputs):
+    words = ["-m", *words_of(outputs, *SHORT), "norm=bn,ln", "seed=0,1"]
+    said = train_py(*words)
+    assert said.code == 0
+    folders = [folder_of(outputs, f"norm={norm}", f"seed={seed}") for norm in ("bn", "ln") for seed in (0, 1)]
+    assert list(table(said.out)) == [folder.name for folder in folders]
+    for folder in folders:
+        assert json.loads((folder / "result.json").read_text())["status"] == "finished"
+        assert table(said.out)[folder.name][0] == "finished"
+        assert f"[{folder.name}] " in said.out  # lines of several runs share the console
+    assert "4 runs: 4 finished" in said.out
+    before = [mtimes(folder) for folder in folders]
+    again = train_py(*words)
+    assert again.code == 0
+    assert again.out.count("is finished already") == 4
+    assert table(again.out) == table(said.out)
+    assert [mtimes(folder) for folder in folders] == before
+
+
+def test_runs_of_a_sweep_are_the_runs_of_single_commands(train_py, outputs, tmp_path):
+    """The basic launcher's jobs share one process; none must notice the one before it."""
+    train_py("-m", *words_of(outputs, *SHORT), "seed=3,4", "norm=ln,bn")
+    config = compose_tiny(tmp_path / "alone", *SHORT, "seed=4", "norm=bn")
+    perform(config)
+    for name in ("metrics.csv", "predictions.npz"):
+        alone = (identity.folder(config) / name).read_bytes()
+        assert (folder_of(outputs, "seed=4", "norm=bn") / name).read_bytes() == alone
+
+
+def test_a_sweep_resumes_what_was_interrupted(train_py, outputs, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def save_and_die(*arguments):
+        real(*arguments)
+        raise Killed
+
+    real = checkpoint.save
+    overrides = (*SHORT, "checkpoint_every=2")
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save", save_and_die)
+        with pytest.raises(Killed):
+            perform(compose_tiny(outputs, *overrides, "seed=1"))
+    finished = perform(compose_tiny(outputs, *overrides, "seed=0"))
+    assert finished["status"] == "finished"
+    said = train_py("-m", *words_of(outputs, *overrides), "seed=0,1,2")
+    assert said.code == 0
+    assert said.out.count("is finished already") == 1
+    assert said.out.count("resuming at step 2 of 4") == 1
+    assert [words[0] for words in table(said.out).values()] == ["finished"] * 3
+
+
+def test_a_refused_run_does_not_stop_the_others(train_py, outputs):
+    said = train_py("-m", *words_of(outputs, *SHORT), "batch_size=8,1000,4")
+    assert said.code == 2
+    rows = list(table(said.out).values())
+    assert [words[0] for words in rows] == ["finished", "refused", "finished"]
+    assert "batch_size=1000 is more than the 67 training images" in " ".join(rows[1])
+    assert "3 runs: 2 finished, 1 refused" in said.out
+    assert "Traceback" not in said.err
+    assert not folder_of(outputs, "batch_size=1000").exists()
+
+
+def break_run(monkeypatch: pytest.MonkeyPatch, seed: int):
+    """A bug that shows with one seed alone."""
+    from experiments import loop
+
+    real = loop.training_batches
+
+    def breaking(images, **order):
+        if order["seed"] == seed:
+            raise RuntimeError("broken on purpose")
+        return real(images, **order)
+
+    monkeypatch.setattr(loop, "training_batches", breaking)
+
+
+def test_a_failing_run_does_not_stop_the_others_and_is_tried_again(train_py, outputs, monkeypatch):
+    words = ["-m", *words_of(outputs, *SHORT), "seed=0,1,2"]
+    with monkeypatch.context() as patch:
+        break_run(patch, seed=1)
+        said = train_py(*words)
+    assert said.code == 1
+    rows = list(table(said.out).values())
+    assert [words[0] for words in rows] == ["finished", "failed", "finished"]
+    assert "RuntimeError: broken on purpose" in " ".join(rows[1])
+    assert "3 runs: 2 finished, 1 failed" in said.out
+    assert "Traceback" in said.err  # a bug is shown whole
+    assert "broken on purpose" in (folder_of(outputs, "seed=1") / "train.log").read_text()
+    again = train_py(*words)
+    assert again.code == 0
+    assert [words[0] for words in table(again.out).values()] == ["finished"] * 3
+    assert again.out.count("is finished already") == 2
+
+
+def test_a_bug_tells_more_than_a_mistake(train_py, outputs, monkeypatch):
+    break_run(monkeypatch, seed=1)
+    said = train_py("-m", *words_of(outputs, *SHORT), "batch_size=8,1000", "seed=0,1")
+    assert said.code == 1
+    assert [words[0] for words in table(said.out).values()] == ["finished", "failed", "refused", "refused"]
+
+
+def test_a_bug_in_a_single_run_ends_with_1_and_a_traceback(train_py, outputs, monkeypatch):
+    break_run(monkeypatch, seed=1)
+    said = train_py(*words_of(outputs, *SHORT), "seed=1")
+    assert said.code == 1
+    assert "broken on purpose" in said.err
+    assert not (folder_of(outputs, "seed=1") / "result.json").exists()
+
+
+def test_a_diverged_run_is_a_result_and_the_sweep_goes_on(train_py, outputs):
+    overrides = ("epochs=2", "recipe=documents", "epochs=2", "norm=none", "log_every=1")
+    said = train_py("-m", *words_of(outputs, *overrides), "recipe.lr=1e6,0.01")
+    assert said.code == 0
+    assert [words[0] for words in table(said.out).values()] == ["diverged", "finished"]
+    assert "2 runs: 1 finished, 1 diverged" in said.out
+    again = train_py("-m", *words_of(outputs, *overrides), "recipe.lr=1e6,0.01")
+    assert again.code == 0
+    assert again.out.count("is finished already") == 2
+
+
+def test_a_single_diverged_run_ends_with_0(train_py, outputs):
+    said = train_py(*words_of(outputs, "recipe=documents", "batch_size=8", "norm=none", "log_every=1", "recipe.lr=1e6"))
+    assert said.code == 0
+    assert "diverged at step" in said.out
+    assert said.err == ""
+
+
+@pytest.mark.parametrize("launcher", ["joblib"])
+def test_runs_side_by_side_in_other_processes(outputs, launcher):
+    """Skips, refuses and lists as the basic launcher does; the status is read from the folders."""
+    perform(compose_tiny(outputs, *SHORT, "seed=0"))
+    before = mtimes(folder_of(outputs, "seed=0"))
+    side_by_side = (f"hydra/launcher={launcher}", "hydra.launcher.n_jobs=2")
+    words = process("-m", *words_of(outputs, *SHORT, "batch_size=8,1000", "seed=0,1"), *side_by_side)
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 2, done.stderr
+    assert [words[0] for words in table(done.stdout).values()] == ["finished", "finished", "refused", "refused"]
+    assert "4 runs: 2 finished, 2 refused" in done.stdout
+    assert mtimes(folder_of(outputs, "seed=0")) == before
+    assert (folder_of(outputs, "seed=1") / "result.json").exists()
