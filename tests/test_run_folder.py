@@ -107,7 +107,9 @@ def test_metrics_name_everything_at_the_right_steps(finished):
     curves = {(step, epoch, name) for step, epoch, name, _ in rows if name not in RUNNING}
     assert curves == {(8 * epoch, epoch, name) for epoch in (1, 2) for name in CURVES}
     running = {(step, epoch, name) for step, epoch, name, _ in rows if name in RUNNING}
-    points = {(step, 1 if step <= 8 else 2) for step in (3, 6, 8, 9, 12, 15, 16)}  # each third step and each epoch's last
+    points = {
+        (step, 1 if step <= 8 else 2) for step in (3, 6, 8, 9, 12, 15, 16)
+    }  # each third step and each epoch's last
     assert running == {(*point, name) for point in points for name in RUNNING}
     assert len(rows) == len(curves) + len(running)
     assert [step for step, *_ in rows] == sorted(step for step, *_ in rows)

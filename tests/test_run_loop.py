@@ -66,7 +66,9 @@ def plain_loop(config: dict, *, rates: list[float]) -> tuple[torch.nn.Module, li
         pytest.param(("recipe.clip_norm=0.1", "recipe.label_smoothing=0.2"), id="clipped and smoothed"),
         # Adam makes rounding errors of small gradients large, and max-pooling turns those into other maxima
         pytest.param(("recipe=documents_adam", *MLP), id="Adam"),
-        pytest.param(("recipe=documents_adam", *MLP, "recipe.weight_decay=0.1", "recipe.betas=[0.5,0.9]"), id="Adam, L2"),
+        pytest.param(
+            ("recipe=documents_adam", *MLP, "recipe.weight_decay=0.1", "recipe.betas=[0.5,0.9]"), id="Adam, L2"
+        ),
         pytest.param(("recipe=documents_adam", *MLP, "recipe.optimizer=adamw", "recipe.weight_decay=0.1"), id="AdamW"),
         pytest.param(("dataset.augmentation.crop_padding=2", "dataset.augmentation.horizontal_flip=true"), id="crops"),
         pytest.param(("seed=7",), id="another seed"),
@@ -81,7 +83,9 @@ def test_five_steps_equal_a_plain_loop(made, overrides):
     reached = run.checkpoint["model"]
     atol = 1e-6 if run.config["recipe"]["optimizer"] == "sgd" else 1e-5
     for name, tensor in model.state_dict().items():
-        torch.testing.assert_close(reached[name], tensor, rtol=1e-6, atol=atol, msg=lambda text, name=name: f"{name}: {text}")
+        torch.testing.assert_close(
+            reached[name], tensor, rtol=1e-6, atol=atol, msg=lambda text, name=name: f"{name}: {text}"
+        )
     # the running loss is the mean over the steps since the last point: three of the first epoch, two of the second
     running = [value for _, _, name, value in run.metrics if name == "running/loss"]
     assert running == pytest.approx([sum(losses[:3]) / 3, sum(losses[3:]) / 2], rel=1e-5)
