@@ -7,6 +7,7 @@ once.
 
 import logging
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def load(folder: Path) -> dict[str, Any] | None:
     found = [path for path in (folder / CURRENT, folder / PREVIOUS) if path.exists()]
     for path in found:
         try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            content = _read(path)
         except Exception as error:  # a damaged file can fail in any way
             log.warning("%s cannot be read (%s); trying an older one", path, type(error).__name__)
             continue
@@ -67,6 +68,15 @@ def load(folder: Path) -> dict[str, Any] | None:
     if found:
         raise UserError(f"no checkpoint in {folder} can be read; remove the folder to start the run anew")
     return None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The content of a checkpoint, a zip file, whose checksums are compared: `torch.load` alone would take a changed weight."""
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise zipfile.BadZipFile(damaged)
+    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def restore(content: dict[str, Any], state: State) -> dict[str, Any]:

@@ -114,10 +114,18 @@ def _words(arguments: Sequence[str]) -> argparse.Namespace:
     parser = get_args_parser()
 
     def refuse(message: str) -> NoReturn:
-        raise UserError(f"{message} (python train.py --help lists what there is)")
+        misplaced = "unrecognized" in message and ": -" not in message
+        hint = "write -m before all settings" if misplaced else "python train.py --help lists what there is"
+        raise UserError(f"{message} ({hint})")
 
     parser.error = refuse  # type: ignore[method-assign]
-    return parser.parse_args(list(arguments))
+    words = parser.parse_args(list(arguments))
+    for name in ("config_name", "config_path", "config_dir"):
+        value = getattr(words, name)
+        if value is not None:
+            option = f"--{name.replace('_', '-')}={value}"
+            raise UserError(f"{option} is not used here: a new option of a group is a file conf/GROUP/OPTION.yaml")
+    return words
 
 
 def _job(overrides: list[str]) -> Job:

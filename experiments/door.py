@@ -25,10 +25,12 @@ def main(job: Callable[[], Any], arguments: list[str]) -> int:
 
         planned = plan(arguments)
         from experiments import build, identity, sweep  # PyTorch comes with these
+        from experiments.paths import check_outputs
 
         for one in planned.jobs:
             build.check_leaves(one.config)
             identity.name(one.config)
+            check_outputs(one.config["paths"]["outputs"])
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

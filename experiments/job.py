@@ -19,6 +19,7 @@ from experiments.device import configure, resolve
 from experiments.environment import environment
 from experiments.errors import UserError
 from experiments.loop import Length
+from experiments.paths import check_outputs
 from experiments.progress import duration, run_log
 from experiments.run import Parts, Run
 from experiments.settings import Settings
@@ -62,8 +63,12 @@ def perform(config: dict[str, Any], name_lines: bool = False) -> dict[str, Any]:
         print(f"{folder.name} is finished already; remove its folder to repeat it")
         print(summary(folder, finished), flush=True)
         return finished
+    check_outputs(settings.paths.outputs)
     parts = _build(config, settings)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be made ({error.strerror}); choose another paths.outputs") from error
     lock = FileLock(folder / ".lock")
     try:
         lock.acquire(timeout=0)

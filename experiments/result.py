@@ -28,7 +28,7 @@ def read(folder: Path) -> dict[str, Any] | None:
     """The content of a finished run's `result.json`, or None."""
     try:
         return json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 

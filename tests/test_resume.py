@@ -1,0 +1,294 @@
+"""The same command gives the same bits, whether it ran straight through or was killed and resumed."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import ROOT, Made, compose_tiny, process, words_of
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from experiments import checkpoint, identity
+from experiments.errors import UserError
+from experiments.job import perform
+
+# Dropout draws from the global generator, whose state a checkpoint inside an epoch must carry; augmentation has its own.
+LONG = (
+    "model.dropout=0.3",
+    "dataset.augmentation.crop_padding=1",
+    "dataset.augmentation.horizontal_flip=true",
+    "checkpoint_every=3",
+    "log_every=5",
+    "epochs=3",
+)
+
+
+class Killed(BaseException):
+    """Ends a run as nothing in it expects."""
+
+
+@pytest.fixture
+def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Made]:
+    """interrupted(saves, *overrides): a run that was killed right after a number of checkpoints."""
+
+    def interrupt(saves: int, *overrides: str) -> Made:
+        config = compose_tiny(tmp_path / "interrupted", *LONG, *overrides)
+        left = [saves]
+        real = checkpoint.save
+
+        def save(*arguments):
+            real(*arguments)
+            left[0] -= 1
+            if left[0] == 0:
+                raise Killed
+
+        with monkeypatch.context() as patch:
+            patch.setattr(checkpoint, "save", save)
+            with pytest.raises(Killed):
+                perform(config)
+        killed = Made(config, identity.folder(config), {})
+        make_older(killed.folder)
+        return killed
+
+    return interrupt
+
+
+def make_older(folder: Path) -> None:
+    """As if the run had been killed a minute ago: TensorBoard reads its files in the order of the second in their names."""
+    for path in folder.glob("events.out.tfevents.*"):
+        parts = path.name.split(".")
+        parts[3] = str(int(parts[3]) - 60)
+        path.rename(path.with_name(".".join(parts)))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """The run of LONG, straight through."""
+    config = compose_tiny(tmp_path_factory.mktemp("undisturbed"), *LONG)
+    return Made(config, identity.folder(config), perform(config))
+
+
+def assert_each_step_once(folder: Path) -> None:
+    """TensorBoard forgets the points that the resumed run writes again."""
+    accumulator = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
+    lines = (folder / "metrics.csv").read_text().splitlines()[1:]
+    for name in {line.split(",")[2] for line in lines}:
+        expected = [int(line.split(",")[0]) for line in lines if line.split(",")[2] == name]
+        assert [point.step for point in accumulator.Scalars(name)] == expected, name
+
+
+def test_the_same_command_twice_gives_the_same_bits(undisturbed, made):
+    torch.rand(1)  # whatever the generator's state was before
+    again = made(*LONG)
+    assert again.folder.parent != undisturbed.folder.parent
+    again.assert_same_bits(undisturbed)
+
+
+def test_how_often_it_is_saved_and_evaluated_does_not_matter(undisturbed, made):
+    made(*LONG, "checkpoint_every=100", "evaluation_batch_size=100").assert_same_bits(undisturbed)
+
+
+def test_another_seed_gives_other_bits(undisturbed, made):
+    other = made(*LONG, "seed=1")
+    name = "classifier.weight"
+    assert not torch.equal(other.checkpoint["model"][name], undisturbed.checkpoint["model"][name])
+
+
+def test_a_finished_run_is_not_repeated(made, train_py, outputs):
+    run = made("epochs=1")
+    before = {path: path.stat().st_mtime_ns for path in run.folder.iterdir()}
+    said = train_py(*words_of(outputs, "epochs=1"))
+    assert said.code == 0
+    assert f"{run.folder.name} is finished already" in said.out
+    assert "test accuracy" in said.out
+    assert {path: path.stat().st_mtime_ns for path in run.folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("saves", [1, 2, 3, 5, 9])  # steps 3, 6, 8 (an epoch's end), 12, 24 (the last)
+def test_a_killed_run_continues_with_the_same_bits(undisturbed, interrupted, saves):
+    killed = interrupted(saves)
+    perform(killed.config)
+    killed.assert_same_bits(undisturbed)
+    assert_each_step_once(killed.folder)
+
+
+def test_a_run_killed_again_and_again_too(undisturbed, interrupted):
+    for saves in (1, 1, 2, 1):
+        killed = interrupted(saves)
+    perform(killed.config)
+    killed.assert_same_bits(undisturbed)
+    assert_each_step_once(killed.folder)
+    lines = (killed.folder / "train.log").read_text()
+    assert lines.count("resuming at step") == 4
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def garble(path: Path) -> None:
+    path.write_bytes(b"<html>not found</html>")
+
+
+def change_a_weight(path: Path) -> None:
+    """One bit of one weight, as a failing disk would: the file reads well."""
+    content = torch.load(path, weights_only=True)
+    weight = content["model"]["hidden.layer.weight"].numpy().tobytes()
+    raw = bytearray(path.read_bytes())
+    raw[raw.index(weight) + 100] ^= 4
+    path.write_bytes(raw)
+
+
+@pytest.mark.parametrize("damage", [truncate, empty, garble, change_a_weight])
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(undisturbed, interrupted, damage):
+    killed = interrupted(5)
+    assert torch.load(killed.folder / checkpoint.PREVIOUS, weights_only=True)["step"] == 9
+    damage(killed.folder / checkpoint.CURRENT)
+    perform(killed.config)
+    killed.assert_same_bits(undisturbed)
+    assert_each_step_once(killed.folder)
+    log = (killed.folder / "train.log").read_text()
+    assert "trying an older one" in log
+    assert "resuming at step 9 of 24" in log
+
+
+def test_where_no_checkpoint_can_be_read_nothing_is_deleted(interrupted, train_py):
+    killed = interrupted(5)
+    for name in (checkpoint.CURRENT, checkpoint.PREVIOUS):
+        truncate(killed.folder / name)
+    before = {path.name: path.read_bytes() for path in killed.folder.iterdir() if path.name != "train.log"}
+    said = train_py(*words_of(Path(killed.config["paths"]["outputs"]), *LONG))
+    assert said.code == 2
+    errors = [line for line in said.err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert str(killed.folder) in errors[0]
+    assert "remove the folder" in errors[0]
+    assert "Traceback" not in said.err
+    after = {path.name: path.read_bytes() for path in killed.folder.iterdir() if path.name != "train.log"}
+    assert after == before
+
+
+def test_a_checkpoint_of_another_version_is_refused(interrupted):
+    killed = interrupted(2)
+    path = killed.folder / checkpoint.CURRENT
+    content = torch.load(path, weights_only=True)
+    torch.save(content | {"schema": 99}, path)
+    with pytest.raises(UserError, match="schema 99"):
+        perform(killed.config)
+
+
+def test_a_folder_of_other_settings_is_refused(made, compose):
+    run = made("epochs=1")
+    path = run.folder / "config.yaml"
+    path.write_text(path.read_text().replace("batch_size: 8", "batch_size: 16"))
+    with pytest.raises(UserError, match="holds a run of other settings"):
+        perform(compose("epochs=1"))
+
+
+def test_a_run_at_work_is_not_started_twice(compose):
+    from filelock import FileLock
+
+    config = compose()
+    folder = identity.folder(config)
+    folder.mkdir(parents=True)
+    with FileLock(folder / ".lock"), pytest.raises(UserError, match="another process is working on"):
+        perform(config)
+    assert [path.name for path in folder.iterdir()] == [".lock"]
+
+
+# Real processes and real signals
+
+SLOW = (*LONG, "dataset.num_train=1024", "epochs=4", "checkpoint_every=7")  # 128 steps an epoch: time to be killed
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """The run of SLOW, straight through, in this process."""
+    config = compose_tiny(tmp_path_factory.mktemp("slow"), *SLOW)
+    return Made(config, identity.folder(config), perform(config))
+
+
+def stopped_inside_an_epoch(command: list[str], folder: Path, number: int) -> tuple[int, str]:
+    """Start a process, freeze it once its newest checkpoint lies inside an epoch, and send it a signal."""
+    child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            assert child.poll() is None, child.stderr.read()
+            assert time.monotonic() < deadline
+            if (folder / checkpoint.CURRENT).exists():
+                child.send_signal(signal.SIGSTOP)
+                saved = checkpoint.load(folder)
+                if saved is not None and saved["step"] % 128 and saved["step"] > 130:
+                    break
+                child.send_signal(signal.SIGCONT)
+            time.sleep(0.005)
+        child.send_signal(number)
+        child.send_signal(signal.SIGCONT)
+        _, err = child.communicate(timeout=60)
+    finally:
+        child.kill()
+        child.wait()
+    return child.returncode, err
+
+
+def test_kill_9_in_the_middle_of_an_epoch(slow, outputs):
+    """The first epoch is over, the second is not: the same command makes the same run of it."""
+    config = compose_tiny(outputs, *SLOW)
+    killed = Made(config, identity.folder(config), {})
+    command = process(*words_of(outputs, *SLOW))
+    code, _ = stopped_inside_an_epoch(command, killed.folder, signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    assert not (killed.folder / "result.json").exists()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "resuming at step" in done.stdout
+    killed.assert_same_bits(slow)
+    assert_each_step_once(killed.folder)
+
+
+def test_sigterm_saves_and_exits_143(slow, outputs):
+    config = compose_tiny(outputs, *SLOW)
+    stopped = Made(config, identity.folder(config), {})
+    code, err = stopped_inside_an_epoch(process(*words_of(outputs, *SLOW)), stopped.folder, signal.SIGTERM)
+    assert code == 143
+    assert "Traceback" not in err
+    assert not (stopped.folder / "result.json").exists()
+    step = stopped.checkpoint["step"]
+    assert f"stopped and saved at step {step} of 512" in (stopped.folder / "train.log").read_text()
+    perform(config)
+    assert f"resuming at step {step} of 512" in (stopped.folder / "train.log").read_text()
+    stopped.assert_same_bits(slow)
+    assert_each_step_once(stopped.folder)
+
+
+def test_ctrl_c_saves_and_exits_130(slow, outputs, train_py):
+    config = compose_tiny(outputs, *SLOW)
+    stopped = Made(config, identity.folder(config), {})
+
+    def press() -> None:
+        while not (stopped.folder / checkpoint.CURRENT).exists():
+            time.sleep(0.005)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    said = train_py(*words_of(outputs, *SLOW))
+    thread.join()
+    assert said.code == 130
+    assert "Traceback" not in said.err
+    assert "stopped and saved at step" in said.out
+    assert not (stopped.folder / "result.json").exists()
+    make_older(stopped.folder)
+    perform(config)
+    stopped.assert_same_bits(slow)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler  # put back
