@@ -176,7 +176,9 @@ def test_a_dataset_that_is_not_there_and_has_no_source(train_py, outputs, tmp_pa
 def test_a_data_folder_that_is_a_file(train_py, outputs, tmp_path):
     file = tmp_path / "file"
     file.write_text("mine")
-    said = train_py("dataset=cifar10", "dataset.sources=[]", f"paths.data={file}", f"paths.outputs={outputs}", "device=cpu")
+    said = train_py(
+        "dataset=cifar10", "dataset.sources=[]", f"paths.data={file}", f"paths.outputs={outputs}", "device=cpu"
+    )
     assert said.code == 2
     assert_one_line(said.err, str(file), "paths.data")
     assert not outputs.exists()
