@@ -71,7 +71,7 @@ def load(folder: Path) -> dict[str, Any] | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """The content of a checkpoint, a zip file whose checksums are compared: `torch.load` would take a changed weight."""
+    """The content of a checkpoint. It is a zip file, whose checksums `torch.load` alone does not compare."""
     with zipfile.ZipFile(path) as archive:
         damaged = archive.testzip()
     if damaged is not None:

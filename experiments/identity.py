@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from experiments.settings import budget
+
 # Settings that say where and how a run is executed, not what it computes. (Rounding may differ between devices; the
 # folder records which one it was.)
 EXECUTION = ("device", "compile", "evaluation_batch_size", "checkpoint_every", "paths")
@@ -28,8 +30,7 @@ def identity(config: dict) -> dict:
     settings["recipe"] = {
         k: v for k, v in settings["recipe"].items() if k not in ("name", "epochs", "steps", "batch_size")
     }
-    if settings["epochs"] is not None:
-        settings["steps"] = None
+    settings["epochs"], settings["steps"] = budget(config)
     return {key: value for key, value in settings.items() if not (key in NEUTRAL and value == NEUTRAL[key])}
 
 

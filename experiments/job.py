@@ -4,6 +4,8 @@ import logging
 import shutil
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from experiments.environment import environment
 from experiments.errors import UserError
 from experiments.loop import Length
 from experiments.paths import check_outputs
-from experiments.progress import duration, run_log
+from experiments.progress import console_log, duration, file_log
 from experiments.run import Parts, Run
 from experiments.settings import Settings
 
@@ -57,30 +59,31 @@ def perform(config: dict[str, Any], name_lines: bool = False) -> dict[str, Any]:
     """
     settings = Settings.check(config)
     folder = identity.folder(config)
-    finished = result.read(folder)
-    if finished is not None:
+    with console_log(folder.name if name_lines else None):
+        if result.read(folder) is None:
+            check_outputs(settings.paths.outputs)
+            parts = _build(config, settings)
+            with _locked(folder):
+                finished = result.read(folder)  # another process may have made it while this one prepared
+                return finished or _train(parts, folder)
+        finished = result.read(folder)
+        assert finished is not None
         _refuse_other(folder, config)
-        print(f"{folder.name} is finished already; remove its folder to repeat it")
-        print(summary(folder, finished), flush=True)
+        log.info("%s is finished already; remove its folder to repeat it", folder.name)
+        log.info("%s", summary(folder, finished))
         return finished
-    check_outputs(settings.paths.outputs)
-    parts = _build(config, settings)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be made ({error.strerror}); choose another paths.outputs") from error
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise UserError(f"another process is working on {folder}; wait for it, or stop it first") from None
-    with lock, run_log(folder / "train.log", folder.name if name_lines else None):
-        _refuse_other(folder, config)
-        atomic.write_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+
+
+def _train(parts: Parts, folder: Path) -> dict[str, Any]:
+    """Train in a folder that is ours alone."""
+    _refuse_other(folder, parts.config)
+    with file_log(folder / "train.log"):
+        atomic.write_text(folder / "config.yaml", yaml.safe_dump(parts.config, sort_keys=False, allow_unicode=True))
         _announce(parts, folder)
+        about = environment(parts.device)  # of the code that trains, which may have changed on disk by the end
         try:
-            outcome = Run(parts, folder, identity.group(config)).execute()
-            finished = result.write(folder, parts, outcome, environment(parts.device))
+            outcome = Run(parts, folder, identity.group(parts.config)).execute()
+            finished = result.write(folder, parts, outcome, about)
         except Exception:
             # The console gets the traceback from whoever called; the run's own log keeps it too.
             with open(folder / "train.log", "a", encoding="utf-8") as file:
@@ -88,6 +91,20 @@ def perform(config: dict[str, Any], name_lines: bool = False) -> dict[str, Any]:
             raise
         log.info("%s", summary(folder, finished))
     return finished
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """The run's folder, made where it is missing, for this process alone; a dead process holds no lock."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be made ({error.strerror}); choose another paths.outputs") from error
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise UserError(f"another process is working on {folder}; wait for it, or stop it first") from None
 
 
 def _build(config: dict[str, Any], settings: Settings) -> Parts:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from data.batches import Augmentation, DeviceImages, training_batches
 from experiments.device import DTYPES
 from experiments.schedule import learning_rate
-from experiments.settings import Settings
+from experiments.settings import Settings, budget
 
 
 @dataclass
@@ -44,12 +44,13 @@ class Length:
 
     @classmethod
     def of(cls, settings: Settings, num_images: int) -> "Length":
-        """Full batches only; `epochs`, where given, wins over `steps`."""
+        """Full batches only: the images that an epoch leaves out differ from one epoch to the next."""
         steps_per_epoch = num_images // settings.batch_size
-        if settings.epochs is not None:
-            return cls(steps_per_epoch, settings.epochs * steps_per_epoch)
-        assert settings.steps is not None
-        return cls(steps_per_epoch, settings.steps)
+        epochs, steps = budget(settings.model_dump())
+        if epochs is not None:
+            return cls(steps_per_epoch, epochs * steps_per_epoch)
+        assert steps is not None
+        return cls(steps_per_epoch, steps)
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager:

@@ -15,24 +15,33 @@ SECONDS_BETWEEN_LINES = 30.0
 
 
 @contextmanager
-def run_log(path: Path, name: str | None) -> Iterator[None]:
-    """Lines go to the console and to `path`; where several runs share the console, each line names its run."""
+def console_log(name: str | None) -> Iterator[None]:
+    """Lines go to the console; where several runs share it, each line names its run."""
     console = logging.StreamHandler(sys.stdout)
     console.setFormatter(logging.Formatter(f"[{name}] %(message)s" if name else "%(message)s"))
-    file = logging.FileHandler(path, encoding="utf-8")
-    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.setLevel(logging.INFO)
     log.propagate = False
-    log.addHandler(console)
-    log.addHandler(file)
+    with _handler(console), logging_redirect_tqdm(loggers=[log]):
+        yield
+
+
+@contextmanager
+def file_log(path: Path) -> Iterator[None]:
+    """The same lines, with the time, go to a file too."""
+    file = logging.FileHandler(path, encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    with _handler(file):
+        yield
+
+
+@contextmanager
+def _handler(handler: logging.Handler) -> Iterator[None]:
+    log.addHandler(handler)
     try:
-        with logging_redirect_tqdm(loggers=[log]):
-            yield
+        yield
     finally:
-        for handler in (console, file):
-            log.removeHandler(handler)
-            handler.flush()
-        file.close()
+        log.removeHandler(handler)
+        handler.close()
 
 
 class Progress:

@@ -92,9 +92,8 @@ class Run:
                         self._count_time(began)
                         if epoch_ends or diverged_at is not None:
                             scores = self._log_epoch(record, whole=finished or diverged_at is not None)
-                            # The last step may have broken the weights after a batch loss that was fine.
                             if finished and not scores.finite:
-                                diverged_at = diverged_at or state.step
+                                diverged_at = diverged_at or state.step  # the last step broke the weights
                         if diverged_at is not None:
                             break
                         self._save(record)

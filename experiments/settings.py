@@ -90,11 +90,28 @@ class Settings(Strict):
             settings = cls.model_validate(config)
         except ValidationError as error:
             raise UserError(explain(error)) from None
-        if settings.epochs is None and settings.steps is None:
-            raise UserError("epochs=null and steps=null: say how long to train, for instance epochs=4")
+        budget(config)
         if settings.recipe.nesterov and settings.recipe.momentum == 0:
             raise UserError("recipe.nesterov=true needs a momentum: set recipe.momentum=0.9 or recipe.nesterov=false")
         return settings
+
+
+def budget(config: dict[str, Any]) -> tuple[int | None, int | None]:
+    """How long a run trains, (epochs, None) or (None, steps): what was asked for, else what the recipe says.
+
+    Raises:
+        UserError: when neither is given, or both.
+    """
+    recipe = config["recipe"]
+    if config["epochs"] is None and config["steps"] is None:
+        raise UserError("epochs=null and steps=null: say how long to train, for instance epochs=4")
+    if config["epochs"] is None or config["steps"] is None:
+        return config["epochs"], config["steps"]
+    if config["epochs"] != recipe["epochs"] and config["steps"] == recipe["steps"]:
+        return config["epochs"], None
+    if config["steps"] != recipe["steps"] and config["epochs"] == recipe["epochs"]:
+        return None, config["steps"]
+    raise UserError(f"epochs={config['epochs']} and steps={config['steps']}: give one of them, and null for the other")
 
 
 def explain(error: ValidationError, prefix: str = "") -> str:

@@ -139,7 +139,7 @@ def scored(compose, model: nn.Module, *overrides: str, whole: bool = True):
 
 
 def test_both_modes_of_a_run_equal_the_equations(compose):
-    """Evaluation mode in the official order; batch statistics over 13 images in batches of 5, 4, 4 of a fixed shuffle."""
+    """Evaluation mode in the official order; batch statistics over 13 images in 5, 4 and 4 of a fixed shuffle."""
     model = Net()
     before = snapshot(model)
     found = scored(compose, model, "evaluation_batch_size=4")
