@@ -1,0 +1,118 @@
+"""Every norm, model and dataset of conf/ for two steps: a new one is tested unasked."""
+
+import gzip
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import TINY, words_of
+from data_fixtures import cifar10_arrays, cifar10_files, digests_of, python2_pickle, sha256, write_folder
+from test_data_mnist import DIGESTS as MNIST_DIGESTS
+from test_data_mnist import FILES as MNIST_FILES
+
+from experiments import build
+from experiments.command_line import options, plan
+from experiments.job import perform
+
+NORMS, MODELS, DATASETS = (list(options(group)) for group in ("norm", "model", "dataset"))
+# what an entry needs to stand on the tiny images of 8x8 pixels with a tiny network
+SUITED = {"gn": ("norm.num_groups=4",), "small_cnn_input_norm": ("model.padding=1",)}
+
+
+def assert_trained_two_steps(result: dict[str, Any]) -> None:
+    assert result["status"] == "finished"
+    assert result["steps"] == 2
+    assert all(math.isfinite(value) for value in result["final"].values())
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_norm(made, norm):
+    run = made("epochs=null", "steps=2", f"norm={norm}", *SUITED.get(norm, ()))
+    assert_trained_two_steps(run.result)
+    assert run.folder.name.startswith(f"synthetic-small_cnn-{norm}-seed0-")
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_norm_on_vectors_too(train_py, outputs, norm):
+    """In the perceptron a norm works, or is refused in one line because it needs positions."""
+    words = (f"norm={norm}", "model=mlp", "model.hidden=[16]", "model.width=1.0", *SUITED.get(norm, ()))
+    said = train_py(*words_of(outputs, "epochs=null", "steps=2", *words))
+    if said.code == 0:
+        assert "finished: test accuracy" in said.out
+    else:
+        assert said.code == 2
+        assert said.err.count("\n") == 1
+        assert "positions" in said.err
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_model(made, model):
+    short = ("epochs=null", "steps=2", "batch_size=4", "dataset.num_test=8")
+    run = made(*short, f"model={model}", *SUITED.get(model, ()))
+    assert_trained_two_steps(run.result)
+    moved = run.checkpoint["model"]
+    start = build.model(run.config, build.dataset(run.config))
+    stood_still = [name for name, parameter in start.named_parameters() if torch.equal(parameter, moved[name])]
+    assert not stood_still
+
+
+def write_cifar10(data: Path) -> dict[str, str]:
+    arrays = cifar10_arrays()
+    write_folder(data / "cifar-10-batches-py", cifar10_files(arrays))
+    return digests_of(arrays)
+
+
+def write_cifar100(data: Path) -> dict[str, str]:
+    generator = np.random.default_rng(8)
+    files, digests = {}, {}
+    for split, size in (("train", 20), ("test", 10)):
+        images = generator.integers(256, size=(size, 32, 32, 3), dtype=np.uint8)
+        fine, coarse = (generator.integers(count, size=size, dtype=np.uint8) for count in (100, 20))
+        rows = np.ascontiguousarray(images.transpose(0, 3, 1, 2).reshape(-1, 3072))
+        content = {"data": rows, "fine_labels": fine.tolist(), "coarse_labels": coarse.tolist()}
+        files[split] = python2_pickle(content)
+        named = {"images": images, "fine_labels": fine, "coarse_labels": coarse}
+        digests |= {f"{split}_{key}": sha256(array) for key, array in named.items()}
+    write_folder(data / "cifar-100-python", files)
+    return digests
+
+
+def write_mnist(folder: str) -> Callable[[Path], dict[str, str]]:
+    def write(data: Path) -> dict[str, str]:
+        write_folder(data / folder / "raw", {f"{name}.gz": gzip.compress(raw) for name, raw in MNIST_FILES.items()})
+        return MNIST_DIGESTS
+
+    return write
+
+
+# Datasets from elsewhere, as tiny ones in the official layout: each writes its files and returns their digests.
+WRITERS: dict[str, Callable[[Path], dict[str, str]]] = {
+    "cifar10": write_cifar10,
+    "cifar100": write_cifar100,
+    "mnist": write_mnist("MNIST"),
+    "fashion_mnist": write_mnist("FashionMNIST"),
+}
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_dataset(tmp_path, dataset):
+    paths = (f"paths.data={tmp_path / 'data'}", f"paths.outputs={tmp_path / 'outputs'}")
+    general = [word for word in TINY if not word.startswith(("dataset", "epochs"))]
+    words = (*general, f"dataset={dataset}", "epochs=null", "steps=2", *paths)
+    config = plan(words).jobs[0].config
+    build.check_leaves(config)
+    if "sources" in config["dataset"]:
+        assert dataset in WRITERS, f"say in WRITERS how to write a tiny {dataset}"
+        config["dataset"] |= {"sources": [], "digests": WRITERS[dataset](tmp_path / "data")}
+    else:
+        config = plan((*words, "dataset.train_size=30", "dataset.test_size=20")).jobs[0].config
+    result = perform(config)
+    assert_trained_two_steps(result)
+    assert result["dataset"]["name"] == dataset
+    loaded = build.dataset(config)
+    assert loaded.train.images.shape[1:] == (*loaded.image_shape[1:], loaded.image_shape[0])
+    assert len(loaded.classes) == loaded.num_classes
