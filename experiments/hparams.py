@@ -38,7 +38,7 @@ def flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, bool | floa
     return flat
 
 
-def column(key: str) -> str:
+def _column(key: str) -> str:
     """The name of a setting's column."""
     name = key.removesuffix(".name")
     return name if name in FIRST else f"· {name}"
@@ -46,7 +46,7 @@ def column(key: str) -> str:
 
 def begin(board: SummaryWriter, config: dict[str, Any], group: str) -> None:
     """Write the columns and this run's row, which joins the row of its `group`."""
-    values = {column(key): value for key, value in flatten(config).items()}
+    values = {_column(key): value for key, value in flatten(config).items()}
     kinds = {bool: api_pb2.DATA_TYPE_BOOL, float: api_pb2.DATA_TYPE_FLOAT64, str: api_pb2.DATA_TYPE_STRING}
     columns = [api_pb2.HParamInfo(name=name, type=kinds[type(value)]) for name, value in values.items()]
     metrics = [api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag)) for tag in METRICS]

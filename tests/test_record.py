@@ -89,7 +89,7 @@ def test_a_diverged_run_is_a_failure_in_the_table(made):
     assert closing.status == api_pb2.STATUS_FAILURE
 
 
-def test_settings_become_columns_of_the_three_kinds_that_the_table_knows():
+def test_settings_are_of_the_three_kinds_that_the_table_knows():
     settings = {
         "norm": {"name": "bn", "_target_": "x", "eps": 1e-5, "affine": True},
         "epochs": 3,
@@ -98,5 +98,5 @@ def test_settings_become_columns_of_the_three_kinds_that_the_table_knows():
         "recipe": {"milestones": [0.5, 0.75]},
     }
     assert flatten(settings) == {
-        "norm": "bn", "norm.eps": 1e-5, "norm.affine": True, "epochs": 3.0, "recipe.milestones": "[0.5, 0.75]",
+        "norm.name": "bn", "norm.eps": 1e-5, "norm.affine": True, "epochs": 3.0, "recipe.milestones": "[0.5, 0.75]",
     }  # fmt: skip
