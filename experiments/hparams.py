@@ -11,9 +11,14 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 from torch.utils.tensorboard import SummaryWriter
 
+from experiments.identity import EXECUTION, PROVENANCE
+
 METRICS = ("accuracy/test", "accuracy/train", "loss/test", "loss/train", "train_mode/accuracy")
-# Not worth a column: where files are, and lists.
-LEFT_OUT = ("paths", "_target_", "sources", "digests", "hydra")
+# TensorBoard sorts the columns by name and shows the first five: these come first, since the others begin with a dot
+# that sorts after all letters.
+FIRST = ("dataset", "model", "norm", "recipe", "seed")
+# Not worth a column: where things come from, and how the run is executed.
+LEFT_OUT = (*EXECUTION, *PROVENANCE, "log_every", "train_evaluation", "divergence_loss")
 
 
 def flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, bool | float | str]:
@@ -30,12 +35,18 @@ def flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, bool | floa
             flat[prefix + key] = float(value)
         elif value is not None:
             flat[prefix + key] = str(value)
-    return {name.removesuffix(".name"): value for name, value in flat.items()}
+    return flat
+
+
+def _column(key: str) -> str:
+    """The name of a setting's column."""
+    name = key.removesuffix(".name")
+    return name if name in FIRST else f"· {name}"
 
 
 def begin(board: SummaryWriter, config: dict[str, Any], group: str) -> None:
     """Write the columns and this run's row, which joins the row of its `group`."""
-    values = flatten(config)
+    values = {_column(key): value for key, value in flatten(config).items()}
     kinds = {bool: api_pb2.DATA_TYPE_BOOL, float: api_pb2.DATA_TYPE_FLOAT64, str: api_pb2.DATA_TYPE_STRING}
     columns = [api_pb2.HParamInfo(name=name, type=kinds[type(value)]) for name, value in values.items()]
     metrics = [api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag)) for tag in METRICS]
