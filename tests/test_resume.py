@@ -5,7 +5,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,10 @@ import torch
 from conftest import ROOT, Made, compose_tiny, process, words_of
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from experiments import checkpoint, identity
+from experiments import checkpoint, identity, loop, run
 from experiments.errors import UserError
 from experiments.job import perform
+from experiments.loop import State
 
 # Dropout draws from the global generator, whose state a checkpoint inside an epoch must carry.
 LONG = (
@@ -34,25 +35,24 @@ class Killed(BaseException):
 
 @pytest.fixture
 def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Made]:
-    """interrupted(saves, *overrides): a run that was killed right after a number of checkpoints."""
+    """interrupted(step, *overrides): a run that was killed when it had done that step and recorded it."""
 
-    def interrupt(saves: int, *overrides: str) -> Made:
+    def interrupt(step: int, *overrides: str) -> Made:
         config = compose_tiny(tmp_path / "interrupted", *LONG, *overrides)
-        left = [saves]
-        real = checkpoint.save
 
-        def save(*arguments):
-            real(*arguments)
-            left[0] -= 1
-            if left[0] == 0:
-                raise Killed
+        def train_and_die(*arguments) -> Iterator[State]:
+            for state in loop.train(*arguments):
+                yield state
+                if state.step == step:
+                    raise Killed
 
         with monkeypatch.context() as patch:
-            patch.setattr(checkpoint, "save", save)
+            patch.setattr(run, "train", train_and_die)
             with pytest.raises(Killed):
                 perform(config)
         killed = Made(config, identity.folder(config), {})
         make_older(killed.folder)
+        torch.manual_seed(99)  # another process begins with another state
         return killed
 
     return interrupt
@@ -109,22 +109,28 @@ def test_a_finished_run_is_not_repeated(made, train_py, outputs):
     assert {path: path.stat().st_mtime_ns for path in run.folder.iterdir()} == before
 
 
-@pytest.mark.parametrize("saves", [1, 2, 3, 5, 9])  # steps 3, 6, 8 (an epoch's end), 12, 24 (the last)
-def test_a_killed_run_continues_with_the_same_bits(undisturbed, interrupted, saves):
-    killed = interrupted(saves)
-    perform(killed.config)
+# Checkpoints at each third step and at the ends of epochs, 8, 16 and 24; points of the curves at each fifth as well.
+@pytest.mark.parametrize(
+    ("step", "resumed"), [(2, None), (4, 3), (5, 3), (7, 6), (8, 8), (11, 9), (16, 16), (23, 21), (24, 24)]
+)
+def test_a_killed_run_continues_with_the_same_bits(undisturbed, interrupted, step, resumed):
+    killed = interrupted(step)
+    trained = killed.checkpoint["extra"]["train_seconds"] if resumed else 0
+    assert perform(killed.config)["train_seconds"] >= trained
     killed.assert_same_bits(undisturbed)
     assert_each_step_once(killed.folder)
+    log = (killed.folder / "train.log").read_text()
+    assert ("resuming at step" in log) == (resumed is not None)
+    assert resumed is None or f"resuming at step {resumed} of 24" in log
 
 
 def test_a_run_killed_again_and_again_too(undisturbed, interrupted):
-    for saves in (1, 1, 2, 1):
-        killed = interrupted(saves)
+    for step in (5, 7, 13, 13, 20):
+        killed = interrupted(step)
     perform(killed.config)
     killed.assert_same_bits(undisturbed)
     assert_each_step_once(killed.folder)
-    lines = (killed.folder / "train.log").read_text()
-    assert lines.count("resuming at step") == 4
+    assert (killed.folder / "train.log").read_text().count("resuming at step") == 5
 
 
 def truncate(path: Path) -> None:
@@ -150,7 +156,7 @@ def change_a_weight(path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [truncate, empty, garble, change_a_weight])
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(undisturbed, interrupted, damage):
-    killed = interrupted(5)
+    killed = interrupted(13)
     assert torch.load(killed.folder / checkpoint.PREVIOUS, weights_only=True)["step"] == 9
     damage(killed.folder / checkpoint.CURRENT)
     perform(killed.config)
@@ -162,7 +168,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(undisturbed, interrupt
 
 
 def test_where_no_checkpoint_can_be_read_nothing_is_deleted(interrupted, train_py):
-    killed = interrupted(5)
+    killed = interrupted(13)
     for name in (checkpoint.CURRENT, checkpoint.PREVIOUS):
         truncate(killed.folder / name)
     before = {path.name: path.read_bytes() for path in killed.folder.iterdir() if path.name != "train.log"}
@@ -178,7 +184,7 @@ def test_where_no_checkpoint_can_be_read_nothing_is_deleted(interrupted, train_p
 
 
 def test_a_checkpoint_of_another_version_is_refused(interrupted):
-    killed = interrupted(2)
+    killed = interrupted(7)
     path = killed.folder / checkpoint.CURRENT
     content = torch.load(path, weights_only=True)
     torch.save(content | {"schema": 99}, path)

@@ -110,6 +110,16 @@ def test_lower_precisions_take_the_same_path_to_nearly_the_same_weights(made, pr
     torch.testing.assert_close(*weights, rtol=0, atol=2e-3)
 
 
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_gradients_are_clipped_at_their_own_size_and_not_at_that_of_the_scaled_loss(made, precision):
+    overrides = (*LENGTH, "recipe=documents", "epochs=null", f"steps={STEPS}", "recipe.clip_norm=0.1", "recipe.lr=0.1")
+    full, half = made(*overrides), made(*overrides, f"precision={precision}")
+    start = build.model(full.config, build.dataset(full.config)).state_dict()["hidden.layer.weight"]
+    moved, other = (run.checkpoint["model"]["hidden.layer.weight"] - start for run in (full, half))
+    assert moved.norm() > 0.001
+    assert (moved - other).norm() < 0.1 * moved.norm()
+
+
 def test_norms_start_from_the_same_weights_and_see_the_same_images(compose):
     """Runs that differ only in their norm are paired."""
     configs = [compose(f"norm={norm}") for norm in ("bn", "ln", "none")]
