@@ -117,7 +117,7 @@ def test_gradients_are_clipped_at_their_own_size_and_not_at_that_of_the_scaled_l
     start = build.model(full.config, build.dataset(full.config)).state_dict()["hidden.layer.weight"]
     moved, other = (run.checkpoint["model"]["hidden.layer.weight"] - start for run in (full, half))
     assert moved.norm() > 0.001
-    assert (moved - other).norm() < 0.1 * moved.norm()
+    assert (moved - other).norm() < 0.3 * moved.norm()
 
 
 def test_norms_start_from_the_same_weights_and_see_the_same_images(compose):
