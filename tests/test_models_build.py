@@ -102,10 +102,11 @@ def test_biases_stand_exactly_where_no_shift_follows(model: str) -> None:
     assert with_bias(build(model, "bn", **before, norms="first:1")) == every_layer - {first.replace("norm", "layer")}
 
 
+@pytest.mark.parametrize("affine", [True, False])
 @pytest.mark.parametrize("norm", ["bn", "bn_scratch"])
-def test_trying_the_network_out_leaves_no_trace(norm: str) -> None:
+def test_trying_the_network_out_leaves_no_trace(norm: str, affine: bool) -> None:
     state = torch.get_rng_state()
-    net = build("resnet20", norm, dropout=0.5)
+    net = build("resnet20", make_norm(norm, affine=affine), dropout=0.5)
     assert torch.equal(torch.get_rng_state(), state)
     assert net.training
     for name, buffer in net.named_buffers():
