@@ -117,7 +117,13 @@ def _combinations(parsed: list[Override]) -> list[list[str]]:
 def _check_installed(launcher: str) -> None:
     """A launcher of an optional package says which command installs it."""
     plugin, extra = PLUGINS.get(launcher, (None, None))
-    if plugin is not None and importlib.util.find_spec(plugin) is None:
+    if plugin is None:
+        return
+    try:
+        found = importlib.util.find_spec(plugin)
+    except ModuleNotFoundError:  # no plugin of Hydra at all is installed
+        found = None
+    if found is None:
         raise UserError(f"hydra/launcher={launcher} is not installed; install it with: pip install -e '.[{extra}]'")
 
 
