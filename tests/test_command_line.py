@@ -9,7 +9,7 @@ import yaml
 from conftest import ROOT, process
 
 from experiments.command_line import CONF, groups, options, plan
-from experiments.errors import known, nearest
+from experiments.errors import UserError, known, nearest
 from experiments.help import page
 
 OPTIONS = [
@@ -126,3 +126,14 @@ def test_hydras_view_of_a_configuration(train_py):
     said = train_py("norm=gn", "norm.num_groups=4", "--cfg", "job")
     assert said.code == 0
     assert yaml.safe_load(said.out)["norm"]["num_groups"] == 4
+
+
+@pytest.mark.parametrize("plugins", ["another plugin of Hydra is installed", "none is"])
+def test_a_launcher_that_is_not_installed_says_what_installs_it(monkeypatch, plugins):
+    def find_spec(name: str) -> None:
+        if plugins == "none is":
+            raise ModuleNotFoundError("No module named 'hydra_plugins'")  # as importlib says of a missing parent
+
+    monkeypatch.setattr("experiments.command_line.importlib.util.find_spec", find_spec)
+    with pytest.raises(UserError, match=r"hydra/launcher=ray is not installed.*pip install -e '\.\[ray\]'"):
+        plan(["-m", "hydra/launcher=ray", "seed=0,1"])
