@@ -26,10 +26,9 @@ def identity(config: dict) -> dict:
     settings = {key: value for key, value in config.items() if key not in EXECUTION}
     for group in ("norm", "model", "dataset"):
         settings[group] = {key: value for key, value in settings[group].items() if key not in PROVENANCE}
-    # epochs, steps and batch size stand at the top; the recipe's own are only their defaults
-    settings["recipe"] = {
-        k: v for k, v in settings["recipe"].items() if k not in ("name", "epochs", "steps", "batch_size")
-    }
+    # length, batch size and initialization stand at the top; the recipe's own are only their defaults
+    doubled = ("name", "epochs", "steps", "batch_size", "initialization")
+    settings["recipe"] = {key: value for key, value in settings["recipe"].items() if key not in doubled}
     settings["epochs"], settings["steps"] = budget(config)
     return {key: value for key, value in settings.items() if not (key in NEUTRAL and value == NEUTRAL[key])}
 

@@ -26,6 +26,7 @@ class Recipe(Strict):
     steps: Positive | None
     batch_size: Positive
     augment: bool
+    initialization: Literal["he", "xavier", "normal", "pytorch"]
     optimizer: Literal["sgd", "adam", "adamw"]
     lr: PositiveReal
     momentum: Share
@@ -44,7 +45,7 @@ class Recipe(Strict):
 class InitializationSettings(Strict):
     """Scheme and size of the initial weights, see `models.initialize`."""
 
-    scheme: Literal["he", "xavier", "normal"]
+    scheme: Literal["he", "xavier", "normal", "pytorch"]
     gain: PositiveReal
     std: PositiveReal
     zero_gamma: bool

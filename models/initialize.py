@@ -5,22 +5,26 @@ Networks that differ only in their norm therefore start from the same convolutio
     he       N(0, 2 / fan_in)                 He et al. 2015, arXiv 1502.01852, §2.2 (forward case, for ReLU)
     xavier   N(0, 2 / (fan_in + fan_out))     Glorot & Bengio 2010, §4.2 (equation 12, with normal draws)
     normal   N(0, std²)                       one scale for every layer, as early convolutional nets had it
+    pytorch  U(−1/√fan_in, 1/√fan_in)         what torch.nn.Linear and Conv2d start with, biases included: variance
+                                              1 / (3 fan_in), a sixth of He's; networks written without a word about
+                                              initialization have it
 
 `gain` multiplies the standard deviation. He's forward case is the one that keeps the activations' scale constant over
 the layers; the backward case (fan_out) differs from it by a constant factor over the whole net (same section).
-The classifier follows the same scheme as the other layers. Biases start at 0, norm layers at their own values.
+The classifier follows the same scheme as the other layers. Biases start at 0 (but for `pytorch`), norm layers at their
+own values.
 """
 
 import hashlib
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-Scheme = Literal["he", "xavier", "normal"]
+Scheme = Literal["he", "xavier", "normal", "pytorch"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +42,10 @@ class Initialization:
     zero_gamma: bool
 
     def __post_init__(self) -> None:
-        if self.scheme not in ("he", "xavier", "normal"):
-            raise ValueError(f"initialization.scheme={self.scheme} is unknown: choose he, xavier or normal")
+        if self.scheme not in get_args(Scheme):
+            raise ValueError(
+                f"initialization.scheme={self.scheme} is unknown: choose one of {', '.join(get_args(Scheme))}"
+            )
         for name, value in (("gain", self.gain), ("std", self.std)):
             if not 0 <= value < math.inf:
                 raise ValueError(f"initialization.{name}={value} is no scale: give a number of at least 0")
@@ -55,6 +61,8 @@ class Initialization:
                 return self.gain * math.sqrt(2 / (fan_in + fan_out))
             case "normal":
                 return self.gain * self.std
+            case "pytorch":
+                return self.gain / math.sqrt(3 * fan_in)
 
 
 class AdjustsInitialization(nn.Module):
@@ -84,9 +92,13 @@ def initialize(model: nn.Module, initialization: Initialization, seed: int) -> N
     for name, module in model.named_modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             std = initialization.standard_deviation(module.weight)
-            module.weight.copy_(std * standard_normal(f"{name}.weight", module.weight.shape, seed))
+            draw = standard_uniform if initialization.scheme == "pytorch" else standard_normal
+            module.weight.copy_(std * draw(f"{name}.weight", module.weight.shape, seed))
             if module.bias is not None:
-                module.bias.zero_()
+                if initialization.scheme == "pytorch":
+                    module.bias.copy_(std * draw(f"{name}.bias", module.bias.shape, seed))
+                else:
+                    module.bias.zero_()
         elif any(True for _ in module.parameters(recurse=False)):
             module.reset_parameters()  # type: ignore[operator]
     for module in model.modules():
@@ -97,10 +109,18 @@ def initialize(model: nn.Module, initialization: Initialization, seed: int) -> N
 
 
 def standard_normal(name: str, shape: torch.Size, seed: int) -> Tensor:
-    """Standard normal draws that depend on the seed, the parameter's name and the shape alone."""
+    """Draws from N(0, 1) that depend on the seed, the parameter's name and the shape alone."""
+    return torch.randn(shape, generator=_generator(name, seed))
+
+
+def standard_uniform(name: str, shape: torch.Size, seed: int) -> Tensor:
+    """Draws from U(−√3, √3), whose variance is 1, that depend on the seed, the name and the shape alone."""
+    return (2 * torch.rand(shape, generator=_generator(name, seed)) - 1) * math.sqrt(3)
+
+
+def _generator(name: str, seed: int) -> torch.Generator:
     digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
-    return torch.randn(shape, generator=generator)
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 
 def _zero_branch_scales(model: nn.Module) -> None:
