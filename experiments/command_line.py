@@ -91,7 +91,7 @@ def plan(arguments: Sequence[str]) -> Plan:
         parsed = _parse(overrides)
         _check_groups(parsed)
         fixed = [line for line, override in zip(overrides, parsed, strict=True) if not override.is_sweep_override()]
-        hydra_config = _compose(fixed, fixed, whole=True).hydra
+        hydra_config = _compose(fixed, whole=True).hydra
         multirun = bool(words.multirun) or hydra_config.mode == RunMode.MULTIRUN
         if not multirun:
             for line, override in zip(overrides, parsed, strict=True):
@@ -147,7 +147,7 @@ def _words(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _job(overrides: list[str]) -> Job:
-    config = resolved(_compose(overrides, overrides))
+    config = resolved(_compose(overrides))
     Settings.check(config)
     return Job(tuple(overrides), config)
 
@@ -198,12 +198,12 @@ def _none_hint(group: str) -> str:
     return "A network without a norm is norm=none. " if group == "norm" else ""
 
 
-def _compose(overrides: list[str], said: list[str], whole: bool = False) -> DictConfig:
+def _compose(overrides: list[str], whole: bool = False) -> DictConfig:
     """Hydra's compose, with its exceptions turned into one line about the override that caused them."""
     try:
         return hydra.compose("config", overrides=overrides, return_hydra_config=whole)
     except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(_diagnose(said, error)) from None
+        raise UserError(_diagnose(overrides, error)) from None
 
 
 def _diagnose(overrides: list[str], error: Exception) -> str:

@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from experiments.errors import UserError, known, nearest
 
+# The same names as models.initialize.Scheme, whose module would bring PyTorch into `--help`; a test compares them.
+Scheme = Literal["he", "xavier", "normal", "pytorch"]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(gt=0)]
 PositiveReal = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -26,7 +28,7 @@ class Recipe(Strict):
     steps: Positive | None
     batch_size: Positive
     augment: bool
-    initialization: Literal["he", "xavier", "normal", "pytorch"]
+    initialization: Scheme
     optimizer: Literal["sgd", "adam", "adamw"]
     lr: PositiveReal
     momentum: Share
@@ -45,7 +47,7 @@ class Recipe(Strict):
 class InitializationSettings(Strict):
     """Scheme and size of the initial weights, see `models.initialize`."""
 
-    scheme: Literal["he", "xavier", "normal", "pytorch"]
+    scheme: Scheme
     gain: PositiveReal
     std: PositiveReal
     zero_gamma: bool

@@ -1,14 +1,15 @@
 """Initial weights are a function of the seed, the parameter's name and its shape."""
 
 import math
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 from models_from_conf import HE, build, names_in
 from torch import nn
 
-from models.initialize import Initialization, initialize, standard_normal
+from experiments import settings
+from models.initialize import Initialization, Scheme, initialize, standard_normal
 
 
 def scheme(name: Any = "he", gain: float = 1.0, std: float = 0.01) -> Initialization:
@@ -135,3 +136,7 @@ def test_the_scheme_pytorch_draws_what_pytorch_draws():
         assert one.abs().max() <= 1 / 20
     initialize(theirs, scheme("pytorch", gain=2.0), seed=0)
     torch.testing.assert_close(theirs.weight, 2 * ours.weight)
+
+
+def test_the_settings_know_the_same_schemes():
+    assert get_args(settings.Scheme) == get_args(Scheme)
