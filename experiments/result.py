@@ -17,7 +17,7 @@ LARGEST_FLOAT32 = 4_000_000  # logits; more are kept in float16
 
 def write(folder: Path, parts: Parts, outcome: Outcome, environment: dict[str, Any]) -> dict[str, Any]:
     """Write both files and drop the older checkpoint; returns the content of `result.json`."""
-    _write_predictions(folder / "predictions.npz", outcome.scores.splits["test"])
+    _write_predictions(folder / "predictions.npz", outcome.scores.splits)
     result = _result(parts, outcome, environment)
     atomic.write_text(folder / "result.json", json.dumps(result, indent=2, allow_nan=False) + "\n")
     (folder / "checkpoint.previous.pt").unlink(missing_ok=True)
@@ -32,12 +32,19 @@ def read(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def _write_predictions(path: Path, test: Evaluation) -> None:
-    """Test logits (N, classes) and labels (N,), in the official order of the images used."""
-    logits = test.logits.numpy()
-    if logits.size > LARGEST_FLOAT32:
-        logits = logits.astype(np.float16)
-    atomic.write(path, lambda file: np.savez(file, logits=logits, labels=test.labels.numpy()))
+def _write_predictions(path: Path, splits: dict[str, Evaluation]) -> None:
+    """Test `logits` (N, classes) and `labels` (N,), in the official order of the images used.
+
+    Where training images were held out, theirs are beside them as `validation_logits` and `validation_labels`.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    for split, prefix in (("test", ""), ("validation", "validation_")):
+        if split in splits:
+            logits = splits[split].logits.numpy()
+            if logits.size > LARGEST_FLOAT32:
+                logits = logits.astype(np.float16)
+            arrays |= {f"{prefix}logits": logits, f"{prefix}labels": splits[split].labels.numpy()}
+    atomic.write(path, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
 
 
 def _result(parts: Parts, outcome: Outcome, environment: dict[str, Any]) -> dict[str, Any]:

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from models.norms.normalization import Normalization, require_eps
+from models.norms.normalization import RunningStatistics, require_eps
 
 
-class BatchNorm(_BatchNorm, Normalization):
+class BatchNorm(_BatchNorm, RunningStatistics):  # type: ignore[misc] # PyTorch's statistics may be None, ours never
     """PyTorch's batch normalization for (N, C) and (N, C, H, W) alike.
 
     Raises ValueError on another number of axes, and in training on a batch with a single value per channel.

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from models.norms.batch_norm import require_channels_second, require_momentum, require_spread
-from models.norms.normalization import Normalization, require_eps
+from models.norms.normalization import RunningStatistics, require_eps
 
 
 class BatchNormalizingTransform(torch.autograd.Function):
@@ -86,7 +86,7 @@ def inference_transform(x: Tensor, γ: Tensor, β: Tensor, mean: Tensor, var: Te
     return slope * x + (β - slope * mean)  # (m, C)
 
 
-class BatchNormScratch(Normalization):
+class BatchNormScratch(RunningStatistics):
     """Batch normalization of (N, C) and (N, C, H, W) by the equations above.
 
     Raises ValueError on another number of axes, and in training on a batch with a single value per channel.

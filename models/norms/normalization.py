@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 Norm = Callable[[int], nn.Module]
@@ -18,6 +19,39 @@ class Normalization(nn.Module):
 
     needs_positions: ClassVar[bool] = False
     """True if the layer normalizes over the positions of a feature map alone: a vector (N, C) then stays as it is."""
+
+
+class RunningStatistics(Normalization):
+    """Base of the norms that take the statistics of the batch in training and running ones in evaluation.
+
+        y = γ (x − μ) / √(σ² + ε) + β
+
+    with μ and σ² of shape (C,) per batch: such a layer is the only kind whose output depends on the mode and on the
+    other images of a batch, and in evaluation it is a fixed affine map per channel. γ and β may be None (1 and 0).
+    """
+
+    eps: float
+    weight: nn.Parameter | None
+    bias: nn.Parameter | None
+    running_mean: Tensor
+    running_var: Tensor
+
+    def with_statistics(self, x: Tensor, mean: Tensor, var: Tensor) -> Tensor:
+        """y of x, (N, C) or (N, C, H, W), with these statistics: (C,) for all samples, or (N, C), each sample's own."""
+        slope, shift = self.affine_map(mean, var)
+        if x.dim() == 4:
+            slope, shift = slope[..., None, None], shift[..., None, None]
+        return torch.addcmul(shift, x, slope)
+
+    def affine_map(self, mean: Tensor, var: Tensor) -> tuple[Tensor, Tensor]:
+        """Slope γ/√(σ² + ε) and shift β − μ·slope of the map y = slope · x + shift; the shapes are those of `mean`."""
+        slope = torch.rsqrt(var + self.eps)
+        if self.weight is not None:
+            slope = slope * self.weight.to(slope.dtype)
+        shift = -mean * slope
+        if self.bias is not None:
+            shift = shift + self.bias.to(shift.dtype)
+        return slope, shift
 
 
 def require_eps(eps: float) -> None:

@@ -1,0 +1,1 @@
+"""Numbers from predictions: calibration, divergence between two predictive distributions, agreement."""

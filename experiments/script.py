@@ -1,0 +1,87 @@
+"""The command line of the scripts: names first, then `key=value` settings; one clear line for each mistake."""
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from experiments.errors import UserError, known, nearest
+from experiments.progress import console_log
+from experiments.settings import explain
+
+S = TypeVar("S", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Words:
+    """What was written behind a script's name."""
+
+    names: tuple[str, ...]  # runs, or patterns of them
+    values: dict[str, str]  # the settings, as they were written
+
+
+def run(description: str, arguments: Sequence[str], command: Callable[[Words], None]) -> int:
+    """Run a script's `command`; returns its exit code.
+
+    0: done. 2: a mistake of the user's, one line on standard error. Anything else that is raised is a bug and passes.
+    """
+    if not arguments or "-h" in arguments or "--help" in arguments:
+        print(description.strip())
+        return 0 if arguments else 2
+    try:
+        with console_log(None):
+            command(split(arguments))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def split(arguments: Iterable[str]) -> Words:
+    """Names and settings apart.
+
+    Raises:
+        UserError: for an option with dashes, a setting without a value, and a setting given twice.
+    """
+    names: list[str] = []
+    values: dict[str, str] = {}
+    for word in arguments:
+        key, sign, value = word.partition("=")
+        if word.startswith("-"):
+            raise UserError(f"{word} is not an option here: settings are written key=value, and --help lists them")
+        if not sign or "/" in key:  # a folder's name may hold an equals sign; a setting's key holds no slash
+            names.append(word)
+        elif not key or not value:
+            raise UserError(f"{word!r} is not a setting: write key=value")
+        elif key in values:
+            raise UserError(f"{key} is given twice, as {key}={values[key]} and {word}; give it once")
+        else:
+            values[key] = value
+    return Words(tuple(names), values)
+
+
+def settings(values: dict[str, str], kind: type[S]) -> S:
+    """The script's settings, checked: `kind` is a strict pydantic model with a default for each.
+
+    Raises:
+        UserError: one line on the first that is unknown or not valid.
+    """
+    for key in values:
+        if key not in kind.model_fields:
+            fields = list(kind.model_fields)
+            raise UserError(f"{key} is not a setting of this script. {nearest(key, fields)}{known(fields)}")
+    read = {}
+    for key, text in values.items():
+        try:
+            read[key] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise UserError(f"{key}={text} cannot be read; write key=value, lists as [a,b]") from None
+    try:
+        return kind.model_validate(read)
+    except ValidationError as error:
+        raise UserError(explain(error)) from None
