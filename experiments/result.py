@@ -66,7 +66,12 @@ def _result(parts: Parts, outcome: Outcome, environment: dict[str, Any]) -> dict
         "train_seconds": outcome.train_seconds,
         "images_per_second": images / max(outcome.train_seconds, 1e-9),
         "parameters": sum(parameter.numel() for parameter in parts.model.parameters()),
-        "dataset": {"name": dataset.name, "digests": dataset.digests, "sizes": sizes},
+        "dataset": {
+            "name": dataset.name,
+            "digests": dataset.digests,
+            "sizes": sizes,
+            "classes": list(dataset.classes),
+        },
         "environment": environment,
         "config": parts.config,
     }

@@ -1,0 +1,1 @@
+"""Two finished runs, or two groups of them, side by side."""
