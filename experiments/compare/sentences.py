@@ -1,15 +1,18 @@
 """The headline of a comparison: what was found, in plain words with the numbers that matter."""
 
+import re
+
 from experiments.compare.groups import Groups
 from experiments.compare.interval import Interval
 from experiments.compare.pair import Pair
-from experiments.report.page import count, number, p_value, percent
+from experiments.report.page import SPACE, count, number, p_value, percent
 
 LEVEL_OF_P = 0.05
 
 
 def pair_headline(pair: Pair, names: tuple[str, str]) -> str:
     """Who is better on these images, whether chance explains it, and how many predictions differ."""
+    names = _spoken(names)
     same = pair.agreement.churn == 0
     scores = (
         f"{names[0]} is right on {percent(pair.a.accuracy.value)} of the {count(pair.images)} test images,"
@@ -37,8 +40,11 @@ def pair_headline(pair: Pair, names: tuple[str, str]) -> str:
 def groups_headline(groups: Groups, names: tuple[str, str]) -> str:
     """Whether the difference of accuracy exceeds the noise between seeds, and whether the disagreement does."""
     found = groups.accuracy
+    sizes = (len(groups.a.runs), len(groups.b.runs))
+    seeds = f"{sizes[0]} seeds each" if sizes[0] == sizes[1] else f"{sizes[0]} and {sizes[1]} seeds"
+    names = _spoken(names)
     scores = (
-        f"Over {len(groups.a.runs)} and {len(groups.b.runs)} seeds, {names[0]} is right on {percent(found.a_mean)} of the"
+        f"Over {seeds}, {names[0]} is right on {percent(found.a_mean)} of the"
         f" {count(groups.images)} test images (sd {number(100 * found.a_sd, 2)}), {names[1]} on"
         f" {percent(found.b_mean)} (sd {number(100 * found.b_sd, 2)})"
     )
@@ -77,8 +83,14 @@ def _points(interval: Interval, sign: bool = False) -> str:
     value, low, high = (100 * end for end in (interval.value, interval.low, interval.high))
     if value < 0 and not sign:
         value, low, high = -value, -high, -low
-    ends = f" (95{chr(160)}% interval {number(low, 2)} to {number(high, 2)})" if _bounded(interval) else ""
+    ends = f" (95{SPACE}% interval {number(low, 2)} to {number(high, 2)})" if _bounded(interval) else ""
     return f"{number(value, 2)} points{ends}"
+
+
+def _spoken(names: tuple[str, str]) -> tuple[str, str]:
+    """`A · bn` as `A (bn)`, which reads better inside a sentence."""
+    first, second = (re.sub(r"^(.) · (.*)$", r"\1 (\2)", name) for name in names)
+    return first, second
 
 
 def _bounded(interval: Interval) -> bool:

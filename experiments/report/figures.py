@@ -100,7 +100,7 @@ def draw(
     with style():
         figure = Figure(figsize=(width, height), layout="constrained")
         paint(figure)
-        return Drawing(name, title, alt, svg(figure), png(figure))
+        return Drawing(name, title, alt.replace(" %", "\N{NO-BREAK SPACE}%"), svg(figure), png(figure))
 
 
 def svg(figure: "Figure") -> str:

@@ -74,12 +74,12 @@ def count(value: int) -> str:
 
 
 def p_value(value: float | None) -> str:
-    """A probability to two significant digits, with its sign: `= 0.034`, `< 0.0001`."""
+    """A probability to two significant digits, with its sign and a no-break space: `= 0.034`, `< 0.0001`."""
     if value is None or math.isnan(value):
         return "–"
     if value < 1e-4:
-        return "< 0.0001"
-    return f"= {value:.{2 if value >= 0.1 else 3 if value >= 0.01 else 4}f}"
+        return f"<{SPACE}0.0001"
+    return f"={SPACE}{value:.{2 if value >= 0.1 else 3 if value >= 0.01 else 4}f}"
 
 
 def _unsigned_zero(text: str) -> str:

@@ -17,6 +17,7 @@ def contact_figure(cards: Sequence[Card], names: tuple[str, str]) -> Drawing:
     rows = -(-len(cards) // COLUMNS)
 
     def paint(figure: "Figure") -> None:
+        figure.get_layout_engine().set(h_pad=0.09)  # type: ignore[union-attr]
         for place, card in enumerate(cards):
             axes = figure.add_subplot(rows, COLUMNS, place + 1)
             image = card.image
@@ -28,7 +29,7 @@ def contact_figure(cards: Sequence[Card], names: tuple[str, str]) -> Drawing:
                 spine.set_visible(False)
             for row, (letter, guess, colour) in enumerate(zip("AB", (card.a, card.b), SIDES, strict=True)):
                 axes.text(
-                    0.5, -0.06 - 0.15 * row, f"{letter} {_said(guess)}", transform=axes.transAxes, ha="center",
+                    0.5, -0.05 - 0.14 * row, f"{letter} {_said(guess)}", transform=axes.transAxes, ha="center",
                     va="top", fontsize=6.5, color=colour, fontweight="bold" if guess.right else "normal",
                 )  # fmt: skip
 
@@ -36,7 +37,7 @@ def contact_figure(cards: Sequence[Card], names: tuple[str, str]) -> Drawing:
         f"The {len(cards)} test images on which {names[0]} and {names[1]} disagree most, with the true class above and"
         " both predictions with their probabilities below; a tick marks a right one."
     )
-    return draw("images", "The images they disagree on most", alt, paint, width=8.4, height=0.2 + 1.75 * rows)
+    return draw("images", "The images they disagree on most", alt, paint, width=8.4, height=0.2 + 1.95 * rows)
 
 
 def _said(guess: Guess) -> str:

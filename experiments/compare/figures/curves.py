@@ -30,40 +30,58 @@ def _against(quantity: str, sides: tuple[Runs, Runs], names: tuple[str, str]) ->
         for runs, name, colour in zip(sides, names, SIDES, strict=True):
             for split, dashes in SPLITS:
                 _draw_curve(axes, runs, f"{quantity}/{split}", scale, f"{name}, {split}", colour, dashes)
-        _finish(axes, f"{quantity} ({unit})", quantity)
+        _finish(axes, f"{quantity} ({unit})")
 
     seeds = "" if len(sides[0]) == 1 else " Lines are means over the seeds, bands their range."
     ends = "; ".join(
-        f"{name} ends at {_end(runs, f'{quantity}/test', scale)} on the test images"
+        f"{name} ends at {_end(runs, f'{quantity}/test', scale)} {unit}"
         for runs, name in zip(sides, names, strict=True)
     )
-    alt = f"{quantity.capitalize()} after each epoch in evaluation mode: {ends} ({unit}).{seeds}"
+    alt = f"{quantity.capitalize()} after each epoch in evaluation mode; on the test images, {ends}.{seeds}"
     return draw(f"curves_{quantity}", f"{quantity.capitalize()} by epoch", alt, paint)
 
 
 def mode_figures(a: Runs, b: Runs, names: tuple[str, str]) -> list[Drawing]:
-    """Each side's test accuracy by epoch in evaluation mode and in training mode, on one scale."""
-    if not all(f"{mode}/accuracy" in curves for runs in (a, b) for curves in runs for mode, _, _ in MODES):
+    """Test accuracy and loss by epoch in evaluation mode and in training mode; A and B beside each other, on one scale.
+
+    None where a run has no training mode: a single test image has no batch statistics.
+    """
+    sides = (a, b)
+    if not all(f"{mode}/accuracy" in curves for runs in sides for curves in runs for mode, _, _ in MODES):
         return []
-    shown = [100 * curves[f"{mode}/accuracy"].value for runs in (a, b) for curves in runs for mode, _, _ in MODES]
-    low, high = min(values.min() for values in shown), max(values.max() for values in shown)
-    margin = max(0.05 * (high - low), 1.0)
+    return [
+        _modes(quantity, letter, runs, name, _limits(quantity, sides))
+        for quantity in ("accuracy", "loss")
+        for letter, runs, name in zip("ab", sides, names, strict=True)
+    ]
 
-    def figure_of(letter: str, runs: Runs, name: str) -> Drawing:
-        def paint(figure: "Figure") -> None:
-            axes = figure.subplots()
-            for (mode, label, colour), dashes in zip(MODES, ("-", (0, (3, 1.5))), strict=True):
-                _draw_curve(axes, runs, f"{mode}/accuracy", 100, label, colour, dashes)
-            axes.set(ylim=(max(low - margin, 0), min(high + margin, 100)), title=name)
-            _finish(axes, "test accuracy (%)", "accuracy")
 
-        pairs = [(curves["train_mode/accuracy"].value, curves["eval_mode/accuracy"].value) for curves in runs]
-        gap = max(float(np.abs(one - other).max()) for one, other in pairs)
-        words = f"at most {100 * gap:.2f} points apart" if gap else "the same after every epoch"
-        alt = f"{name}: test accuracy in training mode and in evaluation mode, {words}."
-        return draw(f"modes_by_epoch_{letter}", f"{name}: training mode against evaluation mode", alt, paint)
+def _modes(quantity: str, letter: str, runs: Runs, name: str, limits: tuple[float, float]) -> Drawing:
+    unit, scale = _unit(quantity)
 
-    return [figure_of("a", a, names[0]), figure_of("b", b, names[1])]
+    def paint(figure: "Figure") -> None:
+        axes = figure.subplots()
+        for (mode, label, colour), dashes in zip(MODES, ("-", (0, (3, 1.5))), strict=True):
+            _draw_curve(axes, runs, f"{mode}/{quantity}", scale, label, colour, dashes)
+        axes.set(ylim=limits, title=name)
+        _finish(axes, f"test {quantity} ({unit})")
+
+    pairs = [[curves[f"{mode}/{quantity}"].value for mode, _, _ in MODES] for curves in runs]
+    gap = scale * max(float(np.abs(one - other).max()) for one, other in pairs)
+    apart = f"{gap:.2f} points" if quantity == "accuracy" else f"{gap:.4f} nats"
+    words = f"at most {apart} apart" if gap else "the same after every epoch"
+    alt = f"{name}: test {quantity} in training mode and in evaluation mode, {words}."
+    return draw(f"modes_{quantity}_{letter}", f"{name}, {quantity} in two modes", alt, paint)
+
+
+def _limits(quantity: str, sides: tuple[Runs, Runs]) -> tuple[float, float]:
+    """Of the axis that both sides share."""
+    _, scale = _unit(quantity)
+    values = [curves[f"{mode}/{quantity}"].value for runs in sides for curves in runs for mode, _, _ in MODES]
+    shown = scale * np.concatenate(values)
+    margin = max(0.05 * float(np.ptp(shown)), 0.01 * scale)
+    highest = shown.max() + margin
+    return max(float(shown.min()) - margin, 0.0), min(highest, 100.0) if quantity == "accuracy" else float(highest)
 
 
 def _draw_curve(axes: "Axes", runs: Runs, key: str, scale: float, label: str, colour: str, dashes: object) -> None:
@@ -80,12 +98,12 @@ def _draw_curve(axes: "Axes", runs: Runs, key: str, scale: float, label: str, co
         axes.fill_between(epoch, values.min(0), values.max(0), color=colour, alpha=0.18, linewidth=0)
 
 
-def _finish(axes: "Axes", label: str, quantity: str) -> None:
+def _finish(axes: "Axes", label: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes.set(xlabel="epoch", ylabel=label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-    axes.legend(loc="lower right" if quantity == "accuracy" else "upper right", handlelength=2.6)
+    axes.figure.legend(loc="outside lower left", ncols=2, handlelength=2.6)  # type: ignore[union-attr]
 
 
 def _unit(quantity: str) -> tuple[str, float]:
@@ -94,4 +112,5 @@ def _unit(quantity: str) -> tuple[str, float]:
 
 def _end(runs: Runs, key: str, scale: float) -> str:
     values = [scale * curves[key].value[-1] for curves in runs if key in curves]
-    return f"{np.mean(values):.3f}" if values else "no value"
+    digits = 2 if scale == 100 else 4
+    return f"{np.mean(values):.{digits}f}" if values else "no value"

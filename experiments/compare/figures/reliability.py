@@ -31,7 +31,7 @@ def reliability_figure(name: str, title: str, diagram: Reliability, colour: str,
         )  # fmt: skip
         top.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="perfect")
         top.set(xlim=(0, 1), ylim=(0, 1), ylabel="share right", title=f"{title}: ECE {100 * diagram.error:.2f} %")
-        top.legend(loc="upper left", handlelength=1.6)
+        figure.legend(loc="outside lower left", ncols=3, handlelength=1.6)
         bottom.bar(left, diagram.counts, align="edge", width=width, color=colour, edgecolor="white", linewidth=0.8)
         bottom.set(ylim=(0, most * 1.05 or 1), xlabel="confidence", ylabel="images")
         bottom.yaxis.set_major_locator(_few_ticks())
@@ -43,7 +43,7 @@ def reliability_figure(name: str, title: str, diagram: Reliability, colour: str,
         f" {diagram.edges[worst + 1]:.2f}, holds {diagram.counts[worst]:,} images; the network is"
         f" {100 * diagram.confidence[worst]:.1f} % sure of them and {100 * diagram.accuracy[worst]:.1f} % right."
     )
-    return draw(name, title, alt, paint, height=3.5)
+    return draw(name, title, alt, paint, height=3.7)
 
 
 def _few_ticks():  # type: ignore[no-untyped-def]

@@ -24,6 +24,8 @@ def metric_figure(
 ) -> Drawing:
     """A dot a run, and each group's mean."""
 
+    digits = 2 if unit == "%" else 4
+
     def paint(figure: "Figure") -> None:
         axes = figure.subplots()
         for row, (group, colour) in enumerate(zip((groups.a, groups.b), SIDES, strict=True)):
@@ -31,12 +33,12 @@ def metric_figure(
             axes.plot(values, np.full(len(values), row), "o", color=colour, markersize=6, alpha=0.75)
             axes.plot([values.mean()] * 2, [row - 0.25, row + 0.25], color=BLACK, linewidth=1.4)
         axes.set_yticks([0, 1], list(names))
-        axes.set(ylim=(1.6, -0.6), xlabel=f"{title.lower()} ({unit}); a dot is a run, the bar the mean")
+        axes.set(ylim=(1.6, -0.6), xlabel=f"{title} ({unit}); a dot is a run, the bar the mean")
         axes.grid(axis="y", visible=False)
 
     alt = (
-        f"{title} of each run. A: mean {scale * found.a_mean:.3f}, sd {scale * found.a_sd:.3f};"
-        f" B: mean {scale * found.b_mean:.3f}, sd {scale * found.b_sd:.3f} ({unit})."
+        f"{title} of each run. A: mean {scale * found.a_mean:.{digits}f}, sd {scale * found.a_sd:.{digits}f};"
+        f" B: mean {scale * found.b_mean:.{digits}f}, sd {scale * found.b_sd:.{digits}f} ({unit})."
     )
     return draw(f"runs_{key}", title, alt, paint, height=1.7)
 
