@@ -171,11 +171,11 @@ def _predictions(path: Path) -> tuple[Evaluation, Evaluation | None]:
     """What `result.write` wrote: predictions on the test images, and on the validation images where there are any."""
     remedy = f"remove {path.parent} and repeat the run"
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise UserError(f"{path} is missing; {remedy}") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} is damaged ({type(error).__name__}); {remedy}") from None
     splits: dict[str, Evaluation] = {}
     for split, prefix in (("test", ""), ("validation", "validation_")):

@@ -60,14 +60,15 @@ def accuracy_difference(found: Agreement) -> Interval:
 def mcnemar(found: Agreement) -> McNemar:
     """McNemar's test: (|b − c| − 1)² / (b + c) against χ²₁; with b + c < 25 the exact binomial test with its mid-p.
 
-    The mid-p value counts half of the probability of what was seen: 2 P(X ≤ min(b, c)) − P(X = min(b, c)) with
-    X ~ Binomial(b + c, ½) (Fagerland, Lydersen & Laake 2013, BMC Medical Research Methodology 13:91).
+    The mid-p value is the probability of a more uneven split plus half of that of as uneven a one, with
+    b ~ Binomial(b + c, ½): 2 P(X ≤ k) − P(X = k) with k = min(b, c), or 1 − ½ P(X = k) where b = c
+    (Fagerland, Lydersen & Laake 2013, BMC Medical Research Methodology 13:91). Without discordant images p is 1.
     """
     b, c = found.wins, found.losses
     if b + c < EXACT_BELOW:
-        law = stats.binom(b + c, 0.5)
-        p = min(1.0, float(2 * law.cdf(min(b, c)) - law.pmf(min(b, c))))
-        return McNemar(b, c, None, p, "exact binomial, mid-p")
+        k, law = min(b, c), stats.binom(b + c, 0.5)
+        p = 2 * law.cdf(k) - law.pmf(k) if b != c else 1 - law.pmf(k) / 2
+        return McNemar(b, c, None, float(p) if b + c else 1.0, "exact binomial, mid-p")
     table = [[found.both_right, b], [c, found.images - found.both_right - b - c]]
     test = mcnemar_table(table, exact=False, correction=True)
     return McNemar(b, c, float(test.statistic), float(test.pvalue), "chi-squared with continuity correction")
