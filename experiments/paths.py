@@ -7,7 +7,6 @@ import yaml
 
 from experiments.errors import UserError
 
-
 CONF = Path(__file__).resolve().parent.parent / "conf"
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # so that it runs from a checkout not installed
 
-from experiments import script  # noqa: E402
+from experiments import script
 
 
 def main(arguments: list[str]) -> int:

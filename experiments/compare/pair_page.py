@@ -107,9 +107,8 @@ def _class_rows(pair: Pair, classes: tuple[str, ...]) -> list[tuple[str, int, fl
     """Class, its test images, accuracies of A and B, and their difference."""
     counts = pair.a.confusion.sum(axis=1)
     columns = (pair.a.class_accuracy, pair.b.class_accuracy, pair.a.class_accuracy - pair.b.class_accuracy)
-    return [
-        (name, int(counts[index]), *(float(column[index]) for column in columns)) for index, name in enumerate(classes)
-    ]
+    a, b, difference = (column.tolist() for column in columns)
+    return list(zip(classes, counts.tolist(), a, b, difference, strict=True))
 
 
 def _sheet(shown: list[Card], names: tuple[str, str]) -> tuple[Drawing, ...]:

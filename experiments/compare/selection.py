@@ -41,19 +41,19 @@ def select(words: Words, outputs: Path) -> Selection:
         raise UserError(f"{written} beside names of runs: name two runs, or choose both sides by settings alone")
     if words.values:
         found = filters.split(words.values, outputs)
-        asked, folders = found.words, (found.a, found.b)
+        asked, folders = found.words, [found.a, found.b]
     else:
         asked, folders = _named(words.names, outputs)
     return _checked([tuple(open_run(folder) for folder in side) for side in folders], asked)
 
 
-def _named(names: Sequence[str], outputs: Path) -> tuple[tuple[str, str], tuple[tuple[Path, ...], ...]]:
+def _named(names: Sequence[str], outputs: Path) -> tuple[tuple[str, str], list[tuple[Path, ...]]]:
     if len(names) != 2:
         raise UserError(
             f"{len(names)} names are given ({', '.join(names[:3])}{', …' if len(names) > 3 else ''}): name run A and"
             " run B, and put patterns in quotes, as in 'A-*' 'B-*'"
         )
-    return (names[0], names[1]), tuple(tuple(find_runs(name, outputs)) for name in names)
+    return (names[0], names[1]), [tuple(find_runs(name, outputs)) for name in names]
 
 
 def _checked(sides: list[tuple[FinishedRun, ...]], asked: tuple[str, str]) -> Selection:

@@ -27,7 +27,7 @@ def class_figure(pair: Pair, classes: Sequence[str], names: tuple[str, str]) -> 
         rows = np.arange(len(chosen))
         for side, name, colour, shift in zip((pair.a, pair.b), names, SIDES, (-0.2, 0.2), strict=True):
             axes.barh(rows + shift, 100 * side.class_accuracy[chosen], height=0.38, color=colour, label=name)
-        axes.set_yticks(rows, [classes[index] for index in chosen])
+        axes.set_yticks(rows, [classes[int(index)] for index in chosen])
         axes.set(xlim=(0, 100), xlabel="right, % of the class's test images")
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
@@ -52,7 +52,7 @@ def confusion_figure(pair: Pair, classes: Sequence[str]) -> Drawing:
         image = axes.imshow(difference, cmap="PuOr_r", vmin=-limit, vmax=limit, interpolation="none")
         few = len(classes) <= MOST_NUMBERS
         ticks = np.arange(len(classes)) if len(classes) <= MOST_BARS else np.arange(0, len(classes), 10)
-        labels = [classes[index] for index in ticks]
+        labels = [classes[int(index)] for index in ticks]
         axes.set_xticks(ticks, labels, rotation=90)
         axes.set_yticks(ticks, labels)
         axes.set(xlabel="predicted", ylabel="true")
@@ -65,10 +65,11 @@ def confusion_figure(pair: Pair, classes: Sequence[str]) -> Drawing:
         bar = figure.colorbar(image, ax=axes, shrink=0.8, label="images, A − B")
         bar.outline.set_visible(False)  # type: ignore[operator]
 
-    row, column = np.unravel_index(int(np.argmax(np.abs(difference))), difference.shape)
+    row, column = divmod(int(np.argmax(np.abs(difference))), len(classes))
     alt = (
-        "Confusion matrix of A minus that of B. On the diagonal, above zero means that A is right more often; elsewhere,"
-        f" that A makes this mistake more often. The largest entry, {_signed(int(difference[row, column]))}, is of"
+        "Confusion matrix of A minus that of B. On the diagonal, above zero means that A is right more often;"
+        " elsewhere, that A makes this mistake more often."
+        f" The largest entry, {_signed(int(difference[row, column]))}, is of"
         f" {classes[row]} predicted as {classes[column]}."
     )
     return draw("confusion", "Confusion, A − B", alt, paint, width=4.6, height=3.9)

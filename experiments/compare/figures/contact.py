@@ -17,7 +17,7 @@ def contact_figure(cards: Sequence[Card], names: tuple[str, str]) -> Drawing:
     rows = -(-len(cards) // COLUMNS)
 
     def paint(figure: "Figure") -> None:
-        figure.get_layout_engine().set(h_pad=0.09)  # type: ignore[union-attr]
+        figure.get_layout_engine().set(h_pad=0.09)  # type: ignore[union-attr, call-arg]
         for place, card in enumerate(cards):
             axes = figure.add_subplot(rows, COLUMNS, place + 1)
             image = card.image

@@ -103,7 +103,8 @@ def churn_figure(groups: Groups) -> Drawing:
         axes.grid(axis="y", visible=False)
 
     alt = (
-        f"Churn of pairs of runs of different seeds: {100 * churn.within_a:.2f} % within A, {100 * churn.within_b:.2f} %"
-        f" within B, {100 * churn.between:.2f} % between A and B. The dashed line is the mean of the first two."
+        f"Churn of pairs of runs of different seeds: {100 * churn.within_a:.2f} % within A,"
+        f" {100 * churn.within_b:.2f} % within B, {100 * churn.between:.2f} % between A and B."
+        " The dashed line is the mean of the first two."
     )
     return draw("churn", "Churn within and between the groups", alt, paint, height=2.3)
