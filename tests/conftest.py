@@ -4,6 +4,7 @@ import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # also of the processes that tests start; read when torch is imported
 
+import io
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,11 +13,13 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from experiments import identity
 from experiments.command_line import plan
 from experiments.door import main
 from experiments.job import perform
+from experiments.report import figures
 
 ROOT = Path(__file__).resolve().parents[1]
 # 64 training images in 8 steps an epoch, 21 test images, both awkward for batches of 8
@@ -142,6 +145,15 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         perform(compose_tiny(outputs, *words))
     return outputs
+
+
+@pytest.fixture
+def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are painted and left blank: drawing them takes longer than all else that a comparison does."""
+    blank = io.BytesIO()
+    Image.new("L", (1, 1)).save(blank, "PNG")
+    monkeypatch.setattr(figures, "svg", lambda _: '<svg viewBox="0 0 1 1"></svg>')
+    monkeypatch.setattr(figures, "png", lambda _: blank.getvalue())
 
 
 @dataclass(frozen=True)

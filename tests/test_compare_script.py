@@ -1,6 +1,5 @@
 """scripts/compare.py around its page: missing images, failing steps, mistakes; figures are left blank here."""
 
-import io
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,20 +8,11 @@ import pytest
 import yaml
 from comparisons import PAIR, compared, numbers, page
 from conftest import ROOT, Made
-from PIL import Image
 
 from experiments.compare import files
-from experiments.report import figures
 from scripts import compare
 
-
-@pytest.fixture(autouse=True)
-def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing takes longer than everything else together."""
-    blank = io.BytesIO()
-    Image.new("L", (1, 1)).save(blank, "PNG")
-    monkeypatch.setattr(figures, "svg", lambda _: '<svg viewBox="0 0 1 1"></svg>')
-    monkeypatch.setattr(figures, "png", lambda _: blank.getvalue())
+pytestmark = pytest.mark.usefixtures("blank_figures")
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import torch
 from experiments.compare import files, numbers
 from experiments.compare.groups import Groups, compare_groups
 from experiments.compare.groups_page import groups_page
+from experiments.compare.modes import compare_modes
 from experiments.compare.naming import folder_name, short_names
 from experiments.compare.pair import Pair, compare_pair
 from experiments.compare.pair_page import pair_page
@@ -48,16 +49,17 @@ def compare(words: Words, arguments: Sequence[str]) -> Path:
     files.check_place(folder)
 
     found: Pair | Groups
+    modes = compare_modes(selection.a, selection.b)
     names = short_names(selection)
     command = shlex.join(["python", "scripts/compare.py", *arguments])
     about = environment(torch.device("cpu"))
     if selection.is_pair:
         found = compare_pair(selection.a[0], selection.b[0])
-        built = pair_page(found, selection, names, command, about, own.get("paths.data"))
+        built = pair_page(found, modes, selection, names, command, about, own.get("paths.data"))
     else:
         found = compare_groups(selection.a, selection.b)
-        built = groups_page(found, selection, names, command, about)
-    content = numbers.as_json(found, selection, command, about)
+        built = groups_page(found, modes, selection, names, command, about)
+    content = numbers.as_json(found, modes, selection, command, about)
     files.write(folder, built.page, content, built.drawings, numbers.scalars(found))
     log.info("%s", summary(selection, built.headline, folder))
     return folder

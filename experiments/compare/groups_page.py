@@ -3,8 +3,10 @@
 from typing import Any
 
 from experiments.compare.figures.curves import curve_figures, mode_figures
+from experiments.compare.figures.modes import batch_figure
 from experiments.compare.figures.seeds import agreement_figure, churn_figure, metric_figure, run_labels
 from experiments.compare.groups import Groups
+from experiments.compare.modes import Modes
 from experiments.compare.pair_page import TEMPLATES, Built
 from experiments.compare.provenance import provenance
 from experiments.compare.selection import Selection
@@ -16,7 +18,7 @@ METRICS = (("accuracy", "Test accuracy", "%", 100.0), ("loss", "Test loss", "nat
 
 
 def groups_page(
-    groups: Groups, selection: Selection, names: tuple[str, str], command: str, about: dict[str, Any]
+    groups: Groups, modes: Modes, selection: Selection, names: tuple[str, str], command: str, about: dict[str, Any]
 ) -> Built:
     """The page; see `pair_page` for the arguments.
 
@@ -32,6 +34,7 @@ def groups_page(
         "churn": [churn_figure(groups), agreement_figure(groups)],
         "curves": curve_figures(curves[0], curves[1], names),
         "modes": mode_figures(curves[0], curves[1], names),
+        "inference": batch_figure(modes, names),
     }
     headline = groups_headline(groups, names)
     page = render(
@@ -42,6 +45,7 @@ def groups_page(
         headline=headline,
         churn_sentence=churn_sentence(groups),
         labels=run_labels(groups),
+        modes=modes,
         differing=selection.differing,
         provenance=provenance(selection),
         drawings=drawings,

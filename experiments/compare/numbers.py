@@ -9,6 +9,7 @@ import numpy as np
 
 from experiments.compare.differing import ABSENT
 from experiments.compare.groups import Groups
+from experiments.compare.modes import Modes
 from experiments.compare.pair import Pair
 from experiments.compare.selection import Selection
 from experiments.finished import FinishedRun
@@ -17,7 +18,7 @@ from experiments.predictions.agreement import Agreement
 SCHEMA = 1
 
 
-def as_json(found: Pair | Groups, selection: Selection, command: str, environment: dict[str, Any]) -> str:
+def as_json(found: Pair | Groups, modes: Modes, selection: Selection, command: str, environment: dict[str, Any]) -> str:
     """The file's content. Shares are in [0, 1], losses and divergences in nats, differences A − B.
 
     Intervals hold 95 %; null ends mean that there is none. A list of plain values takes one line.
@@ -36,6 +37,7 @@ def as_json(found: Pair | Groups, selection: Selection, command: str, environmen
                 ],
                 "environment": environment,
                 "numbers": plain(found),
+                "modes": plain(modes),
             }
         )
         + "\n"

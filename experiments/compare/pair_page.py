@@ -10,7 +10,9 @@ from experiments.compare.contact import Card, cards, images_of
 from experiments.compare.figures.classes import class_figure, confusion_figure
 from experiments.compare.figures.contact import contact_figure
 from experiments.compare.figures.curves import curve_figures, mode_figures
+from experiments.compare.figures.modes import batch_figure
 from experiments.compare.figures.reliability import reliability_figure
+from experiments.compare.modes import Modes
 from experiments.compare.pair import Pair
 from experiments.compare.provenance import provenance
 from experiments.compare.selection import Selection
@@ -35,7 +37,13 @@ class Built:
 
 
 def pair_page(
-    pair: Pair, selection: Selection, names: tuple[str, str], command: str, about: dict[str, Any], data: str | None
+    pair: Pair,
+    modes: Modes,
+    selection: Selection,
+    names: tuple[str, str],
+    command: str,
+    about: dict[str, Any],
+    data: str | None,
 ) -> Built:
     """The page, with the images where they lie on disk.
 
@@ -57,6 +65,7 @@ def pair_page(
         "classes": [class_figure(pair, classes, names), confusion_figure(pair, classes)],
         "curves": curve_figures(curves[0], curves[1], names),
         "modes": mode_figures(curves[0], curves[1], names),
+        "inference": batch_figure(modes, names),
     }
     sheet = _sheet(shown, names)
     headline = pair_headline(pair, names)
@@ -71,6 +80,7 @@ def pair_page(
         cards=shown,
         why_no_images=why_not,
         drawings=drawings,
+        modes=modes,
         differing=selection.differing,
         provenance=provenance(selection),
         command=command,
