@@ -63,9 +63,10 @@ def group_statistics(model: nn.Module, size: int) -> Iterator[None]:
 def predict_in_batches(
     model: nn.Module, images: DeviceImages, size: int, order: Tensor, precision: str, told: Callable[[int], object]
 ) -> Evaluation:
-    """Predictions, in the official order, on batches of about `size` images of `order` with each batch's statistics.
+    """Predictions for the images of `order` on batches of about `size` of them, with each batch's own statistics.
 
-    The batches are cut as `even_batches` cuts them, or single images for a size of 1.
+    The batches are cut as `even_batches` cuts them, or single images for a size of 1. The predictions come in the
+    official order of the images, not in that of the batches.
 
     Args:
         told: called with the number of images done, now and then.
@@ -83,6 +84,5 @@ def predict_in_batches(
     logits = torch.cat([part.logits for part in found])
     labels = torch.cat([part.labels for part in found])
     # The parts were taken size by size, larger ones first, which is the order in which they were cut.
-    back = torch.empty_like(order)
-    back[order] = torch.arange(len(order))
+    back = order.argsort()
     return Evaluation(logits[back], labels[back])

@@ -27,7 +27,7 @@ class Input:
 
 
 def layer_inputs(model: nn.Module, images: DeviceImages) -> dict[str, Input]:
-    """The input of each layer with running statistics by its path, in the order in which a forward pass reaches them."""
+    """The input of each layer with running statistics by its path, in the order in which they are reached."""
     met: dict[str, Input] = {}
 
     def note(name: str) -> Callable[[nn.Module, Any], None]:
