@@ -118,7 +118,7 @@ def open_run(folder: Path) -> FinishedRun:
         raise UserError(f"{folder / 'result.json'} has schema {schema}, this version of normlab reads {result.SCHEMA}")
     if found["status"] != "finished":
         raise UserError(f"{folder} has {found['status']} at step {found['diverged_at']}: it has no final predictions")
-    config = {**identity.NEUTRAL, **_config(folder)}
+    config = read_config(folder)
     test, validation = _predictions(folder / "predictions.npz")
     return FinishedRun(folder, config, found, test, validation)
 
@@ -151,11 +151,20 @@ def restore(run: FinishedRun, device: str = "auto", data: str | None = None) -> 
     return Restored(model, dataset, build.splits(config, dataset, place), settings, place)
 
 
-def _config(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path) -> dict[str, Any]:
+    """A run's resolved settings, with those that joined since at the value that means what was done.
+
+    Raises:
+        UserError: when `config.yaml` is missing or damaged.
+    """
+    path = folder / "config.yaml"
     try:
-        return yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{folder / 'config.yaml'} cannot be read ({type(error).__name__})") from None
+        raise UserError(f"{path} cannot be read ({type(error).__name__}); remove {folder} and repeat the run") from None
+    if not isinstance(config, dict):
+        raise UserError(f"{path} holds no settings; remove {folder} and repeat the run")
+    return {**identity.NEUTRAL, **config}
 
 
 def _predictions(path: Path) -> tuple[Evaluation, Evaluation | None]:

@@ -1,13 +1,25 @@
-"""Whether results can be written where they should go, found out before anything is computed."""
+"""Where results go, and whether they can be written there, found out before anything is computed."""
 
 import os
 from pathlib import Path
 
+import yaml
+
 from experiments.errors import UserError
 
+CONF = Path(__file__).resolve().parent.parent / "conf"
 
-def check_outputs(outputs: str) -> None:
+
+def default_outputs() -> str:
+    """The folder of all runs where none is named, as `conf/config.yaml` says."""
+    return yaml.safe_load((CONF / "config.yaml").read_text(encoding="utf-8"))["paths"]["outputs"]
+
+
+def check_outputs(outputs: str, setting: str = "paths.outputs") -> None:
     """Look at the folder `outputs`, or at what exists of the way to it; makes nothing.
+
+    Args:
+        setting: what the user gave it by.
 
     Raises:
         UserError: when it is no folder, or one that cannot be written to.
@@ -15,6 +27,6 @@ def check_outputs(outputs: str) -> None:
     path = Path(outputs).absolute()
     existing = next(place for place in (path, *path.parents) if place.exists())
     if not existing.is_dir():
-        raise UserError(f"paths.outputs={outputs}: {existing} is a file; name a folder")
+        raise UserError(f"{setting}={outputs}: {existing} is a file; name a folder")
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise UserError(f"paths.outputs={outputs}: {existing} cannot be written to; name another folder")
+        raise UserError(f"{setting}={outputs}: {existing} cannot be written to; name another folder")

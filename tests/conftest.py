@@ -132,6 +132,18 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return Made(config, identity.folder(config), result)
 
 
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An outputs folder to be left as it is: bn and none with seeds 0 and 1, and bn in batches of 4 with seed 0."""
+    outputs = tmp_path_factory.mktemp("lab") / "outputs"
+    for words in (
+        *((f"norm={norm}", f"seed={seed}") for norm in ("bn", "none") for seed in (0, 1)),
+        ("norm=bn", "seed=0", "batch_size=4"),
+    ):
+        perform(compose_tiny(outputs, *words))
+    return outputs
+
+
 @dataclass(frozen=True)
 class Said:
     """How a command ended."""

@@ -1,0 +1,40 @@
+"""The curves of a run, read back from its `metrics.csv`."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from experiments.errors import UserError
+from experiments.record import HEADER
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One number over a run, each array (points,)."""
+
+    step: np.ndarray  # optimizer steps done
+    epoch: np.ndarray  # epochs begun
+    value: np.ndarray
+
+
+def read_curves(folder: Path) -> dict[str, Curve]:
+    """Every curve of the run in `folder`, by name (`accuracy/test`, `loss/train`, …).
+
+    Raises:
+        UserError: when the file is missing or damaged.
+    """
+    path = folder / "metrics.csv"
+    points: dict[str, list[tuple[int, int, float]]] = {}
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            if file.readline() != HEADER:
+                raise ValueError("its first line is not the one expected")
+            for step, epoch, name, value in csv.reader(file):
+                points.setdefault(name, []).append((int(step), int(epoch), float(value)))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; remove {folder} and repeat the run") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({error}); remove {folder} and repeat the run") from None
+    return {name: Curve(*(np.array(column) for column in zip(*rows, strict=True))) for name, rows in points.items()}
