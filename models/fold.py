@@ -8,8 +8,8 @@ shift = β − μ · slope. Directly after a convolution or linear layer it is p
 Where zero padding or a ReLU stands between (a norm on the images, a norm after the activation) it stays a map of its
 own, `ChannelAffine`: the padding's zeros would have to become −shift/slope, and the ReLU does not commute with it.
 
-Source: Jacob et al. 2018, arXiv 1712.05877, §3.2 ("batch normalization folding"); the affine map: Ioffe & Szegedy 2015, arXiv
-1502.03167, §3.1 (algorithm 2, line 11).
+Source: Jacob et al. 2018, arXiv 1712.05877, §3.2 ("batch normalization folding"); the affine map: Ioffe & Szegedy
+2015, arXiv 1502.03167, §3.1 (algorithm 2, line 11).
 """
 
 import copy
