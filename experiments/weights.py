@@ -1,6 +1,8 @@
 """A network's weights and buffers as a safetensors file, which executes nothing when it is read."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import safetensors.torch
@@ -10,11 +12,12 @@ from experiments import atomic
 from experiments.errors import UserError
 
 
-def write(path: Path, model: nn.Module, about: dict[str, str]) -> None:
-    """Write the state of `model` under its own names; `about` goes into the file's metadata."""
+def write(path: Path, model: nn.Module, about: dict[str, Any]) -> None:
+    """Write the state of `model` under its own names; `about` goes into the file's metadata, as JSON."""
     # a channels_last tensor is not contiguous, and safetensors stores none of those
     state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    content = safetensors.torch.save(state, {"format": "pt", **about})
+    # one entry: safetensors writes several in a random order, and the same weights shall be the same bytes
+    content = safetensors.torch.save(state, {"normlab": json.dumps(about)})
     atomic.write(path, lambda file: file.write(content))
 
 

@@ -55,7 +55,7 @@ def folded(model: nn.Module) -> Folded:
     Its predictions are those of `model` in evaluation mode up to rounding: the new weights are computed in float64 and
     rounded once, to the old ones' type. `model` stays as it is. Norms without running statistics are kept.
     """
-    copied = copy.deepcopy(model).eval()
+    copied = copy.deepcopy(model)
     into_weights, into_affine = [], []
     for name, module in list(copied.named_modules()):
         if not isinstance(module, RunningStatistics):
@@ -72,7 +72,7 @@ def folded(model: nn.Module) -> Folded:
             setattr(parent, place, ChannelAffine(slope.to(like), shift.to(like)))
             into_affine.append(name)
     kept = [name for name, module in copied.named_modules() if isinstance(module, Normalization)]
-    return Folded(copied, tuple(into_weights), tuple(into_affine), tuple(kept))
+    return Folded(copied.eval(), tuple(into_weights), tuple(into_affine), tuple(kept))
 
 
 def _fold_into(layer: nn.Conv2d | nn.Linear, norm: RunningStatistics) -> None:

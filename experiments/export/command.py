@@ -70,7 +70,7 @@ def export(run: FinishedRun, settings: ExportSettings) -> Path:
     with folders.replaced(folder) as fresh:
         written = []
         if settings.format != "onnx":
-            weights.write(fresh / WEIGHTS, plain.model, {"normlab_export": str(VERSION)})
+            weights.write(fresh / WEIGHTS, plain.model, {"format": FORMAT, "version": VERSION})
             _write_description(fresh, description)
             found += check_network(WEIGHTS, load(fresh), inputs, logits)
             written.append(WEIGHTS)

@@ -114,5 +114,7 @@ def _write(run: FinishedRun, restored: Restored, asked: dict[str, Any], result: 
         "environment": environment(restored.device),
     }
     with folders.replaced(result.folder) as fresh:
-        weights.write(fresh / WEIGHTS, restored.model, {"run": run.name, "normlab_recalibration": str(SCHEMA)})
+        weights.write(
+            fresh / WEIGHTS, restored.model, {"format": "normlab recalibration", "version": SCHEMA, "run": run.name}
+        )
         atomic.write_text(fresh / REPORT, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
