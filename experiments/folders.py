@@ -44,6 +44,8 @@ def replaced(folder: Path) -> Iterator[Path]:
             os.replace(folder, old)
         os.replace(fresh, folder)
     finally:
+        if old.exists() and not folder.exists():  # stopped between the two moves
+            os.replace(old, folder)
         shutil.rmtree(old, ignore_errors=True)
         if fresh.exists():
             shutil.rmtree(fresh)

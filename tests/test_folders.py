@@ -1,5 +1,6 @@
 """Folders are replaced as a whole or not at all."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,22 @@ def test_a_failure_changes_nothing(tmp_path):
             fail(folder)
     assert everything(tmp_path) == {"old/kept": "kept"}
     assert [path.name for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_the_old_comes_back_when_the_new_cannot_be_moved(tmp_path, monkeypatch):
+    with replaced(tmp_path / "old") as fresh:
+        (fresh / "kept").write_text("kept")
+    real = os.replace
+
+    def refuse_the_new(source: Path, target: Path) -> None:
+        if source.name.endswith(".tmp"):
+            raise OSError("no")
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", refuse_the_new)
+    with pytest.raises(OSError, match="no"), replaced(tmp_path / "old") as fresh:
+        (fresh / "new").write_text("new")
+    assert everything(tmp_path) == {"old/kept": "kept"}
 
 
 def test_what_may_be_replaced(tmp_path):

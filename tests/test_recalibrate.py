@@ -166,6 +166,8 @@ def test_the_change_of_a_layer():
         (("dataset.mean=[0.5]",), ("dataset.mean=[0.5]", "3 channels")),
         (("dataset.mean=0.5",), ("dataset.mean=0.5",)),
         (("dataset.std=abc",), ("dataset.std=abc",)),
+        (("dataset.mean=0.1,0.2",), ("dataset.mean=0.1,0.2", "several values", "[a,b]")),
+        (("dataset.mean=[0.1",), ("dataset.mean=[0.1",)),
         (("dataset.image_size=9",), ("3 x 9 x 9", "3 x 8 x 8")),
         (("dataset.channels=1",), ("1 x 8 x 8", "3 x 8 x 8")),
         (("split=validation",), ("split=validation", "dataset.validation=0.1")),

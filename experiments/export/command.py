@@ -50,7 +50,7 @@ def export(run: FinishedRun, settings: ExportSettings) -> Path:
     """
     if settings.format != "safetensors":
         onnx_file.require_packages()
-    folder = run.folder / "export" if settings.out is None else Path(settings.out)
+    folder = run.folder / "export" if settings.out is None else Path(settings.out).absolute()
     folders.check_replaceable(folder, FILES)
     restored = restore(run, settings.device, settings.paths.data)
     images = restored.splits["test"]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 
 from data.batches import DeviceImages
 from data.dataset import Dataset
@@ -39,6 +41,8 @@ def dataset_settings(run: FinishedRun, words: dict[str, str]) -> dict[str, Any]:
     if name not in datasets:
         raise UserError(f"dataset={name} does not exist. {nearest(name, datasets)}{known(datasets)}")
     changes = {key: value for key, value in words.items() if key != "dataset"}
+    for key, value in changes.items():
+        _refuse_several(f"{key}={value}")
     asked = plan([f"dataset={name}", *(f"{key}={value}" for key, value in changes.items())]).jobs[0].config["dataset"]
     if "dataset" in words:
         return asked
@@ -46,6 +50,16 @@ def dataset_settings(run: FinishedRun, words: dict[str, str]) -> dict[str, Any]:
     for key in changes:
         _copy(asked, settings, key.split(".")[1:])
     return settings
+
+
+def _refuse_several(override: str) -> None:
+    """Raises UserError where Hydra's grammar means a sweep, which is for `train.py -m` alone."""
+    try:
+        (parsed,) = OverridesParser.create().parse_overrides([override])
+    except HydraException:
+        return  # `plan` says what is wrong with it
+    if parsed.is_sweep_override():
+        raise UserError(f"{override} names several values; give one (a list is written [a,b])")
 
 
 def _copy(source: dict[str, Any], target: dict[str, Any], keys: list[str]) -> None:
