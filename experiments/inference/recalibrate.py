@@ -16,6 +16,7 @@ from experiments import atomic, build, folders, identity, weights
 from experiments.environment import environment
 from experiments.evaluate import evaluation_mode, predict
 from experiments.finished import FinishedRun, Restored, restore
+from experiments.inference.distance import distances
 from experiments.inference.other_images import (
     Images,
     dataset_settings,
@@ -26,7 +27,7 @@ from experiments.inference.other_images import (
     same_test_images,
 )
 from experiments.inference.precise import IMAGES, precise_batches, precise_statistics, running_layers, using_statistics
-from experiments.inference.recalibration import Compared, LayerChange, Recalibration, Score
+from experiments.inference.recalibration import Compared, Recalibration, Score
 from experiments.script import ScriptPaths
 from experiments.settings import Strict
 
@@ -57,8 +58,8 @@ def recalibrate(run: FinishedRun, settings: RecalibrateSettings, words: dict[str
     """
     chosen = dataset_settings(run, words)
     restored = restore(run, settings.device, settings.paths.data)
-    model, layers = restored.model, running_layers(restored.model)
-    if not layers:
+    model = restored.model
+    if not running_layers(model):
         return None
     kept = build.preprocessing(run.config, restored.dataset)
     own = Images(run.config["dataset"], kept, restored.dataset, restored.splits)
@@ -74,10 +75,7 @@ def recalibrate(run: FinishedRun, settings: RecalibrateSettings, words: dict[str
         tests[f"{chosen['name']} (as given)"] = other
     before = {label: _score(restored, found) for label, found in tests.items()}
     new = precise_statistics(model, precise_batches(images, count, batch_size), restored.settings.precision)
-    changes = [
-        LayerChange.of(name, layer.running_mean, layer.running_var, layer.eps, new[name])
-        for name, layer in layers.items()
-    ]
+    moved = distances(model, new)
     with using_statistics(model, new):
         compared = []
         for label, found in tests.items():
@@ -85,7 +83,7 @@ def recalibrate(run: FinishedRun, settings: RecalibrateSettings, words: dict[str
             after = _score(restored, found)
             compared.append(Compared(label, len(found.splits["test"]), transductive, before[label], after))
         folder = run.folder / "recalibrated" / f"{chosen['name']}-{settings.split}-{identity.digest(asked)}"
-        result = Recalibration(folder, count, compared, changes)
+        result = Recalibration(folder, count, compared, moved)
         _write(run, restored, asked, result)
     return result
 
@@ -110,7 +108,7 @@ def _write(run: FinishedRun, restored: Restored, asked: dict[str, Any], result: 
         "run": run.name,
         "asked": asked,
         "evaluations": [asdict(entry) for entry in result.compared],
-        "layers": [asdict(entry) for entry in result.layers],
+        "layers": result.layers,
         "environment": environment(restored.device),
     }
     with folders.replaced(result.folder) as fresh:

@@ -3,10 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import Tensor
-
 from experiments.evaluate import Evaluation
-from experiments.inference.moments import Statistics
 from experiments.predictions.calibration import expected_calibration_error
 
 
@@ -35,29 +32,10 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class LayerChange:
-    """How far a layer's old statistics are from the new ones, over its channels; σ² with the layer's ε added."""
-
-    layer: str
-    mean_distance: float  # mean of |μ_old − μ_new| / σ_new
-    variance_ratio: float  # geometric mean of σ²_old / σ²_new
-    largest_variance_ratio: float  # the ratio farthest from 1, in either direction
-
-    @classmethod
-    def of(cls, layer: str, mean: Tensor, var: Tensor, eps: float, new: Statistics) -> "LayerChange":
-        """mean, var: the old statistics, (C,)."""
-        mean, var, spread = mean.cpu().double(), var.cpu().double() + eps, new.var + eps
-        logs = (var / spread).log()
-        farthest = logs[logs.abs().argmax()]
-        distance = ((mean - new.mean).abs() / spread.sqrt()).mean()
-        return cls(layer, distance.item(), logs.mean().exp().item(), farthest.exp().item())
-
-
-@dataclass(frozen=True)
 class Recalibration:
     """What came of it."""
 
     folder: Path
     images: int  # that the new statistics were estimated on
     compared: list[Compared]
-    layers: list[LayerChange]
+    layers: dict[str, dict[str, float]]  # how far the old statistics are from the new ones, as `distances` says it

@@ -28,10 +28,12 @@ def report(run: FinishedRun, settings: RecalibrateSettings, found: Recalibration
                 width, name, when, 100 * score.accuracy, score.loss, 100 * score.ece,
                 "  (transductive: estimated on these images)" if entry.transductive and when == "after" else "",
             )  # fmt: skip
-    log.info("the layers whose statistics moved most: mean |Δμ|/σ over channels, σ² old/new (geometric mean, extreme)")
-    for layer in sorted(found.layers, key=lambda entry: -entry.mean_distance)[:SHOWN]:
+    log.info(
+        "statistics that moved most: |Δμ|/σ over channels (mean, largest), σ² old/new (geometric mean, largest factor)"
+    )
+    for name, moved in sorted(found.layers.items(), key=lambda entry: -entry[1]["mean"])[:SHOWN]:
         log.info(
-            "  %-32s %8.3f  %8.3f  %8.3f",
-            layer.layer, layer.mean_distance, layer.variance_ratio, layer.largest_variance_ratio,
+            "  %-32s %8.3f  %8.3f  %8.3f  %8.3f",
+            name, moved["mean"], moved["mean_max"], moved["variance"], moved["variance_max"],
         )  # fmt: skip
     log.info("written: %s", found.folder)
