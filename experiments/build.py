@@ -22,7 +22,7 @@ from data.subsets import select
 from experiments.errors import UserError, known, nearest
 from experiments.evaluate import batch_statistics
 from experiments.settings import explain
-from models.build import build_model
+from models.build import ImageShape, build_model
 from models.initialize import Initialization
 
 TRUSTED = ("models.", "data.", "experiments.")
@@ -66,7 +66,12 @@ def dataset(config: dict) -> Dataset:
 
 
 def model(config: dict, images: Dataset) -> nn.Module:
-    """The network, initialized, on the CPU."""
+    """The network for a dataset, initialized, on the CPU."""
+    return network(config, images.image_shape, images.num_classes)
+
+
+def network(config: dict, image_shape: ImageShape, num_classes: int) -> nn.Module:
+    """The network for images of `image_shape`, (C, H, W), initialized, on the CPU."""
     function, settings = target(config, "model", leave=("norms",))
     initialization = _call("initialization", Initialization, **config["initialization"])
     return _call(
@@ -75,8 +80,8 @@ def model(config: dict, images: Dataset) -> nn.Module:
         function,
         settings,
         norm(config),
-        image_shape=images.image_shape,
-        num_classes=images.num_classes,
+        image_shape=image_shape,
+        num_classes=num_classes,
         keep=config["model"]["norms"],
         initialization=initialization,
         seed=config["seed"],
@@ -85,18 +90,21 @@ def model(config: dict, images: Dataset) -> nn.Module:
 
 def splits(config: dict, images: Dataset, device: torch.device) -> dict[str, DeviceImages]:
     """The dataset's splits on the device: `train`, `test`, and `validation` where there is one."""
-    chosen = config["dataset"]
-    settings = {
-        "mean": chosen["mean"] or images.mean,
-        "std": chosen["std"] or images.std,
-        "scaling": chosen["scaling"],
-    }
+    settings = preprocessing(config, images)
     found = {"train": images.train, "test": images.test, "validation": images.validation}
     return {
         name: _call("dataset", DeviceImages, split, device, **settings)
         for name, split in found.items()
         if split is not None
     }
+
+
+def preprocessing(config: dict, images: Dataset) -> dict[str, Any]:
+    """How pixels become numbers: `scaling`, and `mean` and `std` per channel, the dataset's own unless set."""
+    own = {"mean": images.mean, "std": images.std}
+    chosen = {key: config["dataset"][key] for key in ("scaling", *own)}
+    chosen |= {key: list(value) for key, value in own.items() if not chosen[key]}
+    return _checked(DeviceImages, chosen, "dataset.")
 
 
 def check_batch_of_one(network: nn.Module, images: Dataset) -> None:

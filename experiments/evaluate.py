@@ -83,6 +83,11 @@ def even_batches(images: DeviceImages, largest: int, order: Tensor) -> Iterator[
 
     A short last batch would be normalized with noisier statistics than the others, and a single image has none.
     """
-    count = min(-(-len(order) // largest), len(order) // 2)
-    for part in torch.tensor_split(order, count):
+    for part in even_parts(order, largest):
         yield images.batch(part, None)
+
+
+def even_parts(order: Tensor, largest: int) -> tuple[Tensor, ...]:
+    """`order` cut into the parts that `even_batches` shows, the larger ones first."""
+    count = min(-(-len(order) // largest), len(order) // 2)
+    return torch.tensor_split(order, count)

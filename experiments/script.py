@@ -1,18 +1,25 @@
 """The command line of the scripts: names first, then `key=value` settings; one clear line for each mistake."""
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from experiments.errors import UserError, known, nearest
 from experiments.progress import console_log
-from experiments.settings import explain
+from experiments.settings import Strict, explain
 
 S = TypeVar("S", bound=BaseModel)
+
+
+class ScriptPaths(Strict):
+    """Where a script looks, as its setting `paths`."""
+
+    data: Annotated[str, Field(min_length=1)] | None = None  # of the datasets; None: where the run had them
+    outputs: Annotated[str, Field(min_length=1)] = "outputs"  # bare names of runs are looked for in its `runs`
 
 
 @dataclass(frozen=True)
@@ -68,20 +75,31 @@ def split(arguments: Iterable[str]) -> Words:
 def settings(values: dict[str, str], kind: type[S]) -> S:
     """The script's settings, checked: `kind` is a strict pydantic model with a default for each.
 
+    A field that is such a model itself (`paths: ScriptPaths`) has dotted keys on the command line (`paths.data`).
+
     Raises:
         UserError: one line on the first that is unknown or not valid.
     """
-    for key in values:
-        if key not in kind.model_fields:
-            fields = list(kind.model_fields)
-            raise UserError(f"{key} is not a setting of this script. {nearest(key, fields)}{known(fields)}")
-    read = {}
+    fields = list(_keys(kind))
+    read: dict[str, Any] = {}
     for key, text in values.items():
+        if key not in fields:
+            raise UserError(f"{key} is not a setting of this script. {nearest(key, fields)}{known(fields)}")
+        group, _, name = key.rpartition(".")
         try:
-            read[key] = yaml.safe_load(text)
+            (read.setdefault(group, {}) if group else read)[name] = yaml.safe_load(text)
         except yaml.YAMLError:
             raise UserError(f"{key}={text} cannot be read; write key=value, lists as [a,b]") from None
     try:
         return kind.model_validate(read)
     except ValidationError as error:
         raise UserError(explain(error)) from None
+
+
+def _keys(kind: type[BaseModel]) -> Iterator[str]:
+    for name, field in kind.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from (f"{name}.{key}" for key in inner.model_fields)
+        else:
+            yield name

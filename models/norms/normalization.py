@@ -30,6 +30,10 @@ class RunningStatistics(Normalization):
     other images of a batch, and in evaluation it is a fixed affine map per channel. γ and β may be None (1 and 0).
     """
 
+    plain_in_training: ClassVar[bool] = True
+    """False in a subclass whose training mode is anything but the equation above with the batch's mean and population
+    variance over images and positions: what it does to a batch is then measured on batches of that size alone."""
+
     eps: float
     weight: nn.Parameter | None
     bias: nn.Parameter | None

@@ -1,0 +1,73 @@
+"""What `scripts/evaluate.py` leaves in a run's folder: modes.json, modes.png, modes.svg, an event file."""
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments import atomic
+from experiments.inference.figure import draw
+from experiments.inference.scoring import METRICS
+
+SUFFIX = ".modes"  # of the event file
+
+
+def write(folder: Path, content: dict[str, Any], step: int) -> list[Path]:
+    """Write or replace the files; returns their paths.
+
+    Args:
+        step: the run's last optimizer step, at which TensorBoard shows what has no batch size.
+    """
+    import matplotlib
+
+    figure = draw(content)
+    picture, drawing = folder / "modes.png", folder / "modes.svg"
+    atomic.write(picture, lambda file: figure.savefig(file, format="png", dpi=150))
+    with matplotlib.rc_context({"svg.hashsalt": "normlab"}):  # the same picture is the same file
+        atomic.write(drawing, lambda file: figure.savefig(file, format="svg", metadata={"Date": None}))
+    figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]
+    events = _write_events(folder, content, step, pixels)
+    numbers = folder / "modes.json"
+    atomic.write_text(numbers, json.dumps(content, indent=2, allow_nan=False) + "\n")
+    return [numbers, picture, drawing, events]
+
+
+def scalars(content: dict[str, Any], step: int) -> list[tuple[str, int, float]]:
+    """(name, step, value) of each point: M3 and M4 at the step B, the others at the run's last step."""
+    points = []
+    for row in content["modes"]:
+        if not row["n"] or row["same_as"]:
+            continue
+        over_batches = row["mode"] in ("batch", "sorted")
+        place = {"batch": "by_batch_size/shuffled", "sorted": "by_batch_size/sorted"}.get(row["mode"])
+        for metric in METRICS:
+            value = row["scores"][metric]["mean"]
+            if value is not None:
+                name = f"modes/{place or 'final/' + row['mode']}/{metric}"
+                points.append((name, row["batch_size"] if over_batches else step, value))
+    return points
+
+
+def _write_events(folder: Path, content: dict[str, Any], step: int, pixels: np.ndarray) -> Path:
+    """An event file with the scalars and the picture, moved into place whole; an older one of ours goes."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    aside = Path(tempfile.mkdtemp(prefix=".modes.", dir=folder))
+    try:
+        board = SummaryWriter(str(aside), filename_suffix=SUFFIX)
+        for name, place, value in scalars(content, step):
+            board.add_scalar(name, value, place)
+        board.add_image("modes", pixels, step, dataformats="HWC")
+        board.close()
+        (made,) = aside.glob("events.out.tfevents.*")
+        for old in folder.glob(f"events.out.tfevents.*{SUFFIX}"):
+            old.unlink()
+        os.replace(made, folder / made.name)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return folder / made.name
