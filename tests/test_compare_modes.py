@@ -61,8 +61,9 @@ def test_a_file_that_cannot_be_read_is_left_out(runs: list[FinishedRun], content
     assert read_modes(runs[0].folder) == {}
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_the_page_and_the_numbers_hold_the_modes(runs: list[FinishedRun]) -> None:
-    bn, _, none = runs
+    bn = runs[0]
     leave(bn.folder, row("running", "M1", None, 0.9123), row("sorted", "M4(2)", 2, 0.7311, 0.0214))
     folder = compared(bn.outputs, *PAIR)
     text = page(folder).text

@@ -9,16 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from experiments.finished import FinishedRun
+from experiments.inference.battery import SCHEMA
+from experiments.inference.modes import KINDS, WORDS, Kind
 
-SCHEMA = 1
 FILE = "modes.json"
-WORDS = {
-    "running": "running statistics",
-    "precise": "precise statistics",
-    "batch": "shuffled test batches of {}",
-    "sorted": "class-sorted test batches of {}",
-    "whole": "all test images (transductive)",
-}
 
 log = logging.getLogger("normlab")
 
@@ -36,7 +30,7 @@ class Row:
     """One mode in A and in B."""
 
     code: str  # M3(128)
-    kind: str
+    kind: Kind
     batch_size: int | None
     accuracy: tuple[Score, Score]  # in [0, 1]
     churn: tuple[Score, Score]  # to M1, in [0, 1]
@@ -44,7 +38,7 @@ class Row:
     @property
     def words(self) -> str:
         """Where the statistics come from."""
-        return WORDS[self.kind].format(self.batch_size)
+        return WORDS[self.kind] + (f" of {self.batch_size}" if self.kind in ("batch", "sorted") else "")
 
     @property
     def difference(self) -> float | None:
@@ -70,7 +64,7 @@ def read_modes(folder: Path) -> dict[str, dict[str, Any]]:
         content = json.loads((folder / FILE).read_text(encoding="utf-8"))
         if content["schema"] != SCHEMA:
             raise ValueError(f"schema {content['schema']}")
-        return {row["code"]: row for row in content["modes"] if row["mode"] in WORDS}
+        return {row["code"]: row for row in content["modes"] if row["mode"] in KINDS}
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -82,8 +76,7 @@ def compare_modes(a: Sequence[FinishedRun], b: Sequence[FinishedRun]) -> Modes:
     """Every mode that a run of A or of B was evaluated in, M1 first."""
     sides = [[found for run in side if (found := read_modes(run.folder))] for side in (a, b)]
     codes: dict[str, dict[str, Any]] = {code: row for side in sides for run in side for code, row in run.items()}
-    places = {kind: place for place, kind in enumerate(WORDS)}
-    ordered = sorted(codes.items(), key=lambda item: (places[item[1]["mode"]], item[1]["batch_size"] or 0))
+    ordered = sorted(codes.items(), key=lambda item: (KINDS.index(item[1]["mode"]), item[1]["batch_size"] or 0))
 
     def both(code: str, metric: str) -> tuple[Score, Score]:
         first, second = (_score([run[code] for run in side if code in run], metric) for side in sides)
