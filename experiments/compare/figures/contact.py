@@ -41,4 +41,4 @@ def contact_figure(cards: Sequence[Card], names: tuple[str, str]) -> Drawing:
 
 
 def _said(guess: Guess) -> str:
-    return f"{guess.name} {100 * guess.probability:.0f} %{' ✓' if guess.right else ''}"
+    return f"{guess.name}, {100 * guess.probability:.0f} %{' ✓' if guess.right else ''}"
