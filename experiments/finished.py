@@ -171,9 +171,8 @@ def _predictions(path: Path) -> tuple[Evaluation, Evaluation | None]:
     """What `result.write` wrote: predictions on the test images, and on the validation images where there are any."""
     remedy = f"remove {path.parent} and repeat the run"
     try:
-        # opened here, because NumPy leaves a file that it cannot read open
-        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise UserError(f"{path} is missing; {remedy}") from None
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:

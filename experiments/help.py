@@ -10,6 +10,8 @@ examples
   python train.py -m norm=bn,none hydra/launcher=joblib    the same, several runs side by side
   python train.py dataset.train_size=5000 epochs=4         the first 5,000 images of a fixed, class-balanced order
   python train.py norm=gn norm.num_groups=4 recipe.lr=0.1  any setting of a group by its key
+  python train.py norm=bn probes=[modes]                   and record train mode against eval mode while training
+  python scripts/evaluate.py 'cifar10-*' modes=all         train mode against eval mode of finished runs
   tensorboard --logdir outputs                             look at the curves
 """
 

@@ -18,7 +18,7 @@ METRICS = ("accuracy/test", "accuracy/train", "loss/test", "loss/train", "train_
 # that sorts after all letters.
 FIRST = ("dataset", "model", "norm", "recipe", "seed")
 # Not worth a column: where things come from, and how the run is executed.
-LEFT_OUT = (*EXECUTION, *PROVENANCE, "log_every", "train_evaluation", "divergence_loss")
+LEFT_OUT = (*EXECUTION, *PROVENANCE, "log_every", "train_evaluation", "divergence_loss", "probes", "probe_every")
 
 
 def flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, bool | float | str]:

@@ -18,7 +18,7 @@ EXECUTION = ("device", "compile", "evaluation_batch_size", "checkpoint_every", "
 PROVENANCE = ("_target_", "sources", "digests")
 # Settings that joined after the first release, with the value that means what older versions did: at that value a
 # setting stays out of the hash, so that finished runs keep their folders.
-NEUTRAL: dict[str, Any] = {}
+NEUTRAL: dict[str, Any] = {"probes": [], "probe_every": None}
 
 
 def identity(config: dict) -> dict:

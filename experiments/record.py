@@ -33,9 +33,16 @@ class Record:
         folder: the run's folder.
         position: the length of `metrics.csv` in bytes at the checkpoint that is resumed; what follows is dropped.
         step: the checkpoint's step; TensorBoard forgets later points.
+        overlays: charts beside OVERLAYS, written as these are.
     """
 
-    def __init__(self, folder: Path, position: int | None = None, step: int | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        position: int | None = None,
+        step: int | None = None,
+        overlays: dict[str, Any] | None = None,
+    ):
         resumed = position is not None and step is not None
         self._csv = open(folder / "metrics.csv", "r+b" if resumed else "wb")  # noqa: SIM115 - closed in close()
         if resumed:
@@ -47,7 +54,7 @@ class Record:
                 old.unlink()
         self._board = SummaryWriter(str(folder), purge_step=step + 1 if resumed and step is not None else None)
         if not resumed:
-            self._board.add_custom_scalars(OVERLAYS)
+            self._board.add_custom_scalars(OVERLAYS | (overlays or {}))
 
     def write(self, step: int, epoch: int, values: dict[str, float]) -> None:
         """Record named numbers at an optimizer step."""

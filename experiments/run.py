@@ -12,7 +12,7 @@ from torch import nn
 
 from data.batches import Augmentation, DeviceImages
 from data.dataset import Dataset
-from experiments import checkpoint
+from experiments import checkpoint, probes
 from experiments.compilation import compiled
 from experiments.loop import Length, State, train
 from experiments.optimizer import make_optimizer
@@ -66,6 +66,7 @@ class Run:
         # until the next point, so that it is asked for numbers once an interval and not at every step.
         self.interval: list[torch.Tensor] = []
         self.train_seconds = 0.0
+        self.probes = probes.load(parts.settings, model, parts.splits)
 
     def execute(self) -> Outcome:
         """Train to the end.
@@ -88,7 +89,8 @@ class Run:
                     if epoch_ends or state.step % settings.log_every == 0:
                         diverged_at = self._log_interval(record, progress)
                     save = epoch_ends or state.step % settings.checkpoint_every == 0 or request.signal is not None
-                    if save or diverged_at is not None:
+                    probe = self._probe_is_due(epoch_ends, finished)
+                    if save or probe or diverged_at is not None:
                         self._count_time(began)
                         if epoch_ends or diverged_at is not None:
                             scores = self._log_epoch(record, whole=finished or diverged_at is not None)
@@ -96,7 +98,10 @@ class Run:
                                 diverged_at = diverged_at or state.step  # the last step broke the weights
                         if diverged_at is not None:
                             break
-                        self._save(record)
+                        if probe:
+                            self._probe(record, scores if epoch_ends else None)
+                        if save:
+                            self._save(record)
                         if request.signal is not None and not finished:
                             log.info("stopped and saved at step %d of %d", state.step, length.total_steps)
                             raise Stopped(128 + request.signal)
@@ -113,7 +118,7 @@ class Run:
         """The run's records, from the start or from where its newest checkpoint left them."""
         loaded = checkpoint.load(self.folder)
         if loaded is None:
-            record = Record(self.folder)
+            record = Record(self.folder, overlays=probes.overlays(self.parts.settings.probes))
             record.begin(self.parts.config, self.group)
             return record
         extra = checkpoint.restore(loaded, self.state)
@@ -152,6 +157,18 @@ class Run:
         progress.update(step, self._epoch, length.epochs, loss, accuracy)
         bad = (~torch.isfinite(losses) | (losses > settings.divergence_loss)).nonzero()
         return step - len(losses) + 1 + int(bad[0]) if len(bad) else None
+
+    def _probe_is_due(self, epoch_ends: bool, finished: bool) -> bool:
+        every = self.parts.settings.probe_every
+        return bool(self.probes) and (epoch_ends if every is None else self.state.step % every == 0 or finished)
+
+    def _probe(self, record: Record, scores: Scores | None) -> None:
+        """Let the probes look at the live network; the random numbers of training do not notice."""
+        live = probes.Live(self.state.model, self.state.step, self._epoch, scores)
+        devices = [self.parts.device] if self.parts.device.type == "cuda" else []
+        for probe in self.probes:
+            with torch.random.fork_rng(devices):
+                record.write(live.step, live.epoch, probe(live))
 
     def _log_epoch(self, record: Record, whole: bool) -> Scores:
         """Evaluate and record."""

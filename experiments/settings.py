@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from experiments import probes
 from experiments.errors import UserError, known, nearest
 
 # The same names as models.initialize.Scheme, whose module would bring PyTorch into `--help`; a test compares them.
@@ -80,6 +81,8 @@ class Settings(Strict):
     log_every: Positive
     checkpoint_every: Positive
     divergence_loss: PositiveReal
+    probes: list[str]
+    probe_every: Positive | None
     paths: Paths
 
     @classmethod
@@ -96,6 +99,12 @@ class Settings(Strict):
         budget(config)
         if settings.recipe.nesterov and settings.recipe.momentum == 0:
             raise UserError("recipe.nesterov=true needs a momentum: set recipe.momentum=0.9 or recipe.nesterov=false")
+        probes.check_names(settings.probes)
+        if settings.probe_every is not None and not settings.probes:
+            raise UserError(
+                f"probe_every={settings.probe_every} without a probe: name some, as in probes=[modes]. "
+                f"{known(probes.names())}"
+            )
         return settings
 
 

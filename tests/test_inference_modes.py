@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from experiments.evaluate import Evaluation
+from experiments.evaluate import Evaluation, batch_statistics
 from experiments.finished import open_run, restore
 from experiments.inference import table
 from experiments.inference.battery import Request, measure
@@ -229,3 +229,15 @@ def test_checks_against_what_the_run_left(battery):
     assert checks["stored"]["largest_difference"] <= 1e-5
     assert checks["batch_of_one"]["images"] == 21
     assert checks["batch_of_one"]["differing_predictions"] == 0
+
+
+def test_a_batch_of_one_feature_map_has_statistics_that_no_order_changes(made):
+    run = made("model=resnet20", "model.width=0.25", "epochs=null", "steps=3")
+    _, live, content = measured(run.folder, kinds=("batch", "sorted"), sizes=(1, 8))
+    assert row(content, "M3(1)")["scores"] == row(content, "M4(1)")["scores"]
+    assert row(content, "M3(1)")["n"] == 1
+    x, labels = live.splits["test"].batch(torch.arange(21), None)
+    with batch_statistics(live.model), torch.no_grad():
+        logits = torch.cat([live.model(image) for image in x.split(1)])
+    loss = F.cross_entropy(logits, labels).item()
+    assert row(content, "M3(1)")["scores"]["loss"]["mean"] == pytest.approx(loss, rel=1e-4)

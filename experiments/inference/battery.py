@@ -114,6 +114,7 @@ def _with_running_statistics(
     batches = precise_batches(live.splits["train"], request.precise_images, live.settings.batch_size)
     precise = precise_statistics(model, batches, precision)
     rows = []
+    alone: list[Evaluation] = []  # on the statistics of one image, which no order changes: M4(1) is M3(1)
     for mode in modes_of(request.kinds, request.sizes, len(test)):
         reason = undefined(mode, inputs, len(test))
         found: list[Evaluation] = []
@@ -127,8 +128,11 @@ def _with_running_statistics(
                 found = [predict_whole(model, test, precision, told)]
             except ValueError as error:  # too large for one batch, and not to be split
                 reason = str(error)
+        elif reason is None and mode.size == 1 and alone:
+            found = alone
         elif reason is None:
             found = [predict_mode(model, test, mode, n, precision, told) for n in range(_shuffles(mode, request))]
+        alone = found if mode.size == 1 else alone
         rows.append(_row(mode, reason, reference, found))
     layers = distances(model, precise)
     return {"modes": rows, "gaps": _gaps(live, request, reference, rows, told), "layers": layers}

@@ -94,8 +94,8 @@ def using_statistics(model: nn.Module, found: Mapping[str, Statistics]) -> Itera
 
 @torch.no_grad()
 def _put(layer: RunningStatistics, mean: Tensor, var: Tensor) -> None:
-    layer.running_mean.copy_(mean)
-    layer.running_var.copy_(var)
+    layer.running_mean.copy_(mean.to(layer.running_mean.dtype))  # before it moves: Apple's GPUs have no float64
+    layer.running_var.copy_(var.to(layer.running_var.dtype))
 
 
 def precise_order(labels: Tensor, count: int) -> Tensor:

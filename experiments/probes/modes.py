@@ -1,0 +1,89 @@
+"""Train against eval while training: M1, M2 and M3, and each layer's distance of running from precise statistics.
+
+    modes/running/…    M1, the running statistics
+    modes/precise/…    M2, precise statistics over up to 10,000 training images (experiments/inference/precise.py)
+    modes/batch/…      M3, the statistics of test batches of the training batch size, one shuffle
+    modes/distance/<layer>/mean, …/variance    see experiments/inference/distance.py
+
+`accuracy` in [0, 1] and `loss` in nats, on the test images. A network without running statistics has M1 alone.
+"""
+
+import logging
+from collections.abc import Mapping
+
+from torch import nn
+
+from data.batches import DeviceImages
+from experiments.inference.distance import distances
+from experiments.inference.modes import Mode, predict_fixed, predict_mode
+from experiments.inference.precise import (
+    IMAGES,
+    precise_batches,
+    precise_statistics,
+    running_layers,
+    using_statistics,
+)
+from experiments.probes import Live, Probe
+from experiments.settings import Settings
+
+log = logging.getLogger("normlab")
+
+KINDS = ("running", "precise", "batch")
+OVERLAYS = {
+    "inference modes, on the test images": {
+        measure: ["Multiline", [f"modes/{kind}/{measure}" for kind in KINDS]] for measure in ("accuracy", "loss")
+    }
+}
+
+
+def make(model: nn.Module, splits: Mapping[str, DeviceImages], settings: Settings) -> Probe:
+    """The probe for a network and its images."""
+    if not running_layers(model):
+        log.info("probe modes: this network has no running statistics, so all modes are one: recorded as running")
+    return lambda live: _modes(live, splits, settings)
+
+
+def _modes(live: Live, splits: Mapping[str, DeviceImages], settings: Settings) -> dict[str, float]:
+    model, test, train, precision = live.model, splits["test"], splits["train"], settings.precision
+    values = _running(live, test, settings)
+    if not running_layers(model):
+        return values
+    precise = precise_statistics(model, precise_batches(train, IMAGES, settings.batch_size), precision)
+    with using_statistics(model, precise):
+        found = predict_fixed(model, test, precision, _silent)
+    values |= {"modes/precise/accuracy": found.accuracy, "modes/precise/loss": found.loss}
+    values |= _batch(live, test, settings)
+    for name, distance in distances(model, precise).items():
+        for moment in ("mean", "variance"):
+            values[f"modes/distance/{name}/{moment}"] = distance[moment]
+    return values
+
+
+def _running(live: Live, test: DeviceImages, settings: Settings) -> dict[str, float]:
+    """M1, which an epoch's evaluation has found already."""
+    if live.scores is not None:
+        curves = live.scores.curves
+        return {f"modes/running/{measure}": curves[f"eval_mode/{measure}"] for measure in ("accuracy", "loss")}
+    found = predict_fixed(live.model, test, settings.precision, _silent, settings.evaluation_batch_size)
+    return {"modes/running/accuracy": found.accuracy, "modes/running/loss": found.loss}
+
+
+def _batch(live: Live, test: DeviceImages, settings: Settings) -> dict[str, float]:
+    """M3 on the shuffle of `train_mode/…`; nothing for a single test image, which has no batch statistics."""
+    if live.scores is not None:
+        curves = live.scores.curves
+        return {
+            f"modes/batch/{measure}": curves[f"train_mode/{measure}"]
+            for measure in ("accuracy", "loss")
+            if f"train_mode/{measure}" in curves
+        }
+    if len(test) < 2:
+        return {}
+    # images are never taken alone, as in experiments/scores.py
+    mode = Mode("batch", max(settings.batch_size, 2))
+    found = predict_mode(live.model, test, mode, 0, settings.precision, _silent)
+    return {"modes/batch/accuracy": found.accuracy, "modes/batch/loss": found.loss}
+
+
+def _silent(images: int) -> None:
+    """No bar: the run has one of its own."""
