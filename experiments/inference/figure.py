@@ -3,18 +3,20 @@
 from typing import TYPE_CHECKING, Any
 
 from experiments.inference.modes import CODES, Kind
+from experiments.report.axes import batch_size_axis
+from experiments.report.figures import BLACK, BLUE, GREEN, PURPLE, VERMILION, Drawing, draw
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe & Ito's colours, which the common colour blindnesses keep apart; each line differs in its marks too.
+# Each line differs in its marks too.
 COLOURS: dict[Kind, str] = {
-    "running": "#000000",
-    "precise": "#0072B2",
-    "batch": "#009E73",
-    "sorted": "#D55E00",
-    "whole": "#CC79A7",
+    "running": BLACK,
+    "precise": BLUE,
+    "batch": GREEN,
+    "sorted": VERMILION,
+    "whole": PURPLE,
 }
 STYLES: dict[Kind, str] = {"running": "-", "precise": "--", "batch": "o-", "sorted": "s-", "whole": ":"}
 LABELS: dict[Kind, str] = {
@@ -31,25 +33,25 @@ PANELS = (
 )
 
 
-def draw(content: dict[str, Any]) -> "Figure":
+def picture(content: dict[str, Any]) -> Drawing:
     """Of what `battery.measure` returned."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     if not content["running_statistics"]:
-        figure = Figure(figsize=(7, 4), layout="constrained")
-        _one_line(figure.subplots(), content)
-    else:
-        figure = Figure(figsize=(13, 4.4), layout="constrained")
-        axes = figure.subplots(1, len(PANELS))
-        for axis, (title, metric, factor) in zip(axes, PANELS, strict=True):
-            _panel(axis, content, metric, factor)
-            axis.set_ylabel(title)
-        handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=len(handles), frameon=False)
-    figure.suptitle(content["run"], fontsize=11)
-    FigureCanvasAgg(figure)
-    return figure
+        alt = "One accuracy for every mode and batch size."
+        return draw("modes", content["run"], alt, lambda figure: _one_line(figure, content), width=6, height=3.4)
+    alt = (
+        "Test accuracy, test loss and divergence from M1 over the batch size, in each mode. modes.json has the numbers."
+    )
+    return draw("modes", content["run"], alt, lambda figure: _panels(figure, content), width=11, height=3.8)
+
+
+def _panels(figure: "Figure", content: dict[str, Any]) -> None:
+    axes = figure.subplots(1, len(PANELS))
+    for axis, (title, metric, factor) in zip(axes, PANELS, strict=True):
+        _panel(axis, content, metric, factor)
+        axis.set_ylabel(title)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(handles))
+    figure.suptitle(content["run"])
 
 
 def _panel(axis: "Axes", content: dict[str, Any], metric: str, factor: float) -> None:
@@ -72,17 +74,14 @@ def _panel(axis: "Axes", content: dict[str, Any], metric: str, factor: float) ->
         axis.fill_between(sizes, low, high, color=COLOURS[kind], alpha=0.25, linewidth=0)
     sizes = sorted({row["batch_size"] for row in rows if row["mode"] in ("batch", "sorted")})
     if sizes:
-        axis.set_xscale("log", base=2)
-        axis.set_xticks(sizes, [str(size) for size in sizes])
-        axis.minorticks_off()
+        batch_size_axis(axis, sizes)
     else:
         axis.set_xticks([])
-    axis.set_xlabel("images in a batch, B")
-    axis.grid(alpha=0.3)
 
 
-def _one_line(axis: "Axes", content: dict[str, Any]) -> None:
+def _one_line(figure: "Figure", content: dict[str, Any]) -> None:
     """One accuracy for every mode and batch size."""
+    axis = figure.subplots()
     accuracy = 100 * content["modes"][0]["scores"]["accuracy"]["mean"]
     checked = content["checks"]["coincide"]
     sizes = checked["batch_sizes"] or [1]
@@ -92,10 +91,7 @@ def _one_line(axis: "Axes", content: dict[str, Any]) -> None:
         f"{accuracy:.2f} % in every mode\nno running statistics: the modes coincide ({same})",
         (0.5, 0.62), xycoords="axes fraction", ha="center",
     )  # fmt: skip
-    axis.set_xscale("log", base=2)
-    axis.set_xticks(sizes, [str(size) for size in sizes])
-    axis.minorticks_off()
+    batch_size_axis(axis, sizes)
     axis.set_ylim(accuracy - 5, accuracy + 5)
-    axis.set_xlabel("images in a batch, B")
     axis.set_ylabel("test accuracy (%)")
-    axis.grid(alpha=0.3)
+    axis.set_title(content["run"])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from experiments import atomic
-from experiments.inference.figure import draw
+from experiments.inference.figure import picture
 from experiments.inference.scoring import METRICS
 
 SUFFIX = ".modes"  # of the event file
@@ -22,19 +22,13 @@ def write(folder: Path, content: dict[str, Any], step: int) -> list[Path]:
     Args:
         step: the run's last optimizer step, at which TensorBoard shows what has no batch size.
     """
-    import matplotlib
-
-    figure = draw(content)
-    picture, drawing = folder / "modes.png", folder / "modes.svg"
-    atomic.write(picture, lambda file: figure.savefig(file, format="png", dpi=150))
-    with matplotlib.rc_context({"svg.hashsalt": "normlab"}):  # the same picture is the same file
-        atomic.write(drawing, lambda file: figure.savefig(file, format="svg", metadata={"Date": None}))
-    figure.canvas.draw()
-    pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]
-    events = _write_events(folder, content, step, pixels)
-    numbers = folder / "modes.json"
+    drawing = picture(content)
+    numbers, png, svg = (folder / f"modes.{ending}" for ending in ("json", "png", "svg"))
+    atomic.write(png, lambda file: file.write(drawing.png))
+    atomic.write_text(svg, drawing.svg)
+    events = _write_events(folder, content, step, drawing.pixels)
     atomic.write_text(numbers, json.dumps(content, indent=2, allow_nan=False) + "\n")
-    return [numbers, picture, drawing, events]
+    return [numbers, png, svg, events]
 
 
 def scalars(content: dict[str, Any], step: int) -> list[tuple[str, int, float]]:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from experiments.compare.modes import Modes
+from experiments.report.axes import batch_size_axis
 from experiments.report.figures import SIDES, Drawing, draw
 
 if TYPE_CHECKING:
@@ -31,10 +32,8 @@ def batch_figure(modes: Modes, names: tuple[str, str]) -> list[Drawing]:
             if running and running[0] is not None:
                 axes.axhline(100 * running[0], color=colour, linestyle=":", linewidth=1.2, label=f"{name}, running")
         sizes = sorted({row.batch_size for row in modes.rows if row.kind in ("batch", "sorted") and row.batch_size})
-        axes.set_xscale("log", base=2)
-        axes.set_xticks(sizes, [str(size) for size in sizes])
-        axes.minorticks_off()
-        axes.set(xlabel="test images in a batch", ylabel="test accuracy (%)")
+        batch_size_axis(axes, sizes)
+        axes.set_ylabel("test accuracy (%)")
         figure.legend(loc="outside lower left", ncols=2, handlelength=2.6)
 
     alt = (
