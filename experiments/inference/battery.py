@@ -14,7 +14,7 @@ from experiments.finished import FinishedRun, Restored
 from experiments.inference.coincide import TOLERANCE, check_batch_of_one, check_modes_coincide, root_mean_square
 from experiments.inference.distance import distances
 from experiments.inference.gaps import gaps
-from experiments.inference.modes import CODES, Kind, Mode, modes_of, predict_fixed, predict_mode
+from experiments.inference.modes import CODES, Kind, Mode, modes_of, predict_fixed, predict_mode, undefined
 from experiments.inference.precise import (
     IMAGES,
     precise_batches,
@@ -141,17 +141,6 @@ def _with_running_statistics(
 def _shuffles(mode: Mode, request: Request) -> int:
     """How often a mode is measured: an image alone is the same in any order."""
     return request.shuffles if mode.kind == "batch" and mode.size != 1 else 1
-
-
-def undefined(mode: Mode, inputs: dict[str, Input], num_images: int) -> str | None:
-    """Why a mode has no meaning for this network and this test set, or None."""
-    if mode.size is not None and mode.size > num_images:
-        return f"there are {num_images} test images only"
-    if mode.size == 1:
-        vectors = [name for name, met in inputs.items() if met.positions == 1]
-        if vectors:
-            return f"{vectors[0]} normalizes vectors, and one vector has no variance"
-    return None
 
 
 def _row(

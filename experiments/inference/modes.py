@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from data.batches import DeviceImages, epoch_order
 from experiments.evaluate import Evaluation, evaluation_mode, predict
 from experiments.inference.groups import PHYSICAL, predict_in_batches
+from experiments.inference.whole import Input
 
 Kind = Literal["running", "precise", "batch", "sorted", "whole"]
 KINDS: tuple[Kind, ...] = ("running", "precise", "batch", "sorted", "whole")
@@ -55,6 +56,17 @@ def modes_of(kinds: tuple[Kind, ...], sizes: tuple[int, ...], num_images: int) -
 
 def _images(kind: Kind, num_images: int) -> int | None:
     return num_images if kind == "whole" else None
+
+
+def undefined(mode: Mode, inputs: dict[str, Input], num_images: int) -> str | None:
+    """Why a mode has no meaning for this network and this test set, or None."""
+    if mode.size is not None and mode.size > num_images:
+        return f"there are {num_images} test images only"
+    if mode.size == 1:
+        vectors = [name for name, met in inputs.items() if met.positions == 1]
+        if vectors:
+            return f"{vectors[0]} normalizes vectors, and one vector has no variance"
+    return None
 
 
 def batch_order(labels: Tensor, shuffle: int, by_class: bool) -> Tensor:

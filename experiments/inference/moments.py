@@ -20,7 +20,7 @@ class Statistics:
             n = n_a + n_b,  δ = μ_b − μ_a,  μ = μ_a + δ n_b/n,  n σ² = n_a σ²_a + n_b σ²_b + δ² n_a n_b/n
 
         Nothing large is subtracted from something equally large, as it is in E[x²] − μ² (Chan, Golub & LeVeque 1979,
-        "Updating formulae and a pairwise algorithm for computing sample variances", eq. 2.1).
+        "Updating formulae and a pairwise algorithm for computing sample variances").
         """
         count = self.count + other.count
         share = other.count / count

@@ -8,7 +8,7 @@ The precise ones are the mean and the population variance of each layer's input 
 with σ²_b the batch's own population variance. (The mean of the σ²_b alone would leave out how the μ_b vary.) All layers
 are measured in one pass, in which every layer normalizes with the statistics of the current batch, as in training.
 
-Source: Wu & Johnson 2021, "Rethinking 'Batch' in BatchNorm", arXiv 2105.07576, §3.1 (PreciseBN).
+Source: Wu & Johnson 2021, "Rethinking 'Batch' in BatchNorm", arXiv 2105.07576, §3 (PreciseBN).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,7 +25,7 @@ from experiments.inference.moments import Statistics, statistics
 from experiments.loop import autocast
 from models.norms.normalization import RunningStatistics
 
-IMAGES = 10_000  # enough on CIFAR-10: Wu & Johnson's §3.1 finds no gain from more on ImageNet
+IMAGES = 10_000
 
 
 def running_layers(model: nn.Module) -> dict[str, RunningStatistics]:

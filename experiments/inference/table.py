@@ -52,6 +52,8 @@ def modes(content: dict[str, Any]) -> str:
     notes = []
     for row in content["modes"]:
         words = WORDS[row["mode"]] + (f" of {row['batch_size']}" if row["mode"] in ("batch", "sorted") else "")
+        if row["mode"] == "running" and not content["running_statistics"]:
+            words = "evaluation mode"
         if row["undefined"]:
             notes.append(f"{row['code']} is not defined here: {row['undefined']}.")
             lines.append([row["code"], words, "–", *("–" for _ in COLUMNS)])
