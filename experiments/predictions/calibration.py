@@ -54,7 +54,7 @@ def reliability(logits: Tensor, labels: Tensor, bins: int = BINS) -> Reliability
 def equal_mass_reliability(logits: Tensor, labels: Tensor, bins: int = BINS) -> Reliability:
     """The diagram over bins of as equal a number of images as possible, in the order of confidence.
 
-    Nixon et al. 2019, arXiv 1904.01685, §4.2 (adaptive calibration error; here of the predicted class alone). Images
+    The adaptive bins of Nixon et al. 2019, arXiv 1904.01685, here for the predicted class alone. Images
     of equal confidence may fall into two bins; they are dealt in their official order.
     """
     confidence, right = confidences(logits, labels)
