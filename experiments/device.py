@@ -48,7 +48,10 @@ def describe(device: torch.device) -> str:
     """The device's name as its maker gives it."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{_cpu_name()}, {torch.get_num_threads()} threads" if device.type == "cpu" else "Apple GPU"
+    if device.type != "cpu":
+        return "Apple GPU"
+    threads = torch.get_num_threads()
+    return f"{_cpu_name()}, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def _cpu_name() -> str:

@@ -72,7 +72,7 @@ def test_dataset_and_environment_of_the_result(finished):
     assert environment["device"] == "cpu"
     assert environment["threads"] == 1
     assert environment["packages"]["torch"].split("+")[0] == torch.__version__.split("+")[0]
-    assert environment["device_name"].endswith("1 threads")
+    assert environment["device_name"].endswith("1 thread")
     assert environment["commit"] is None or len(environment["commit"]) == 40
 
 

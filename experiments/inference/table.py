@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from experiments.inference.modes import WORDS
+from experiments.inference.modes import CODES, WORDS
 
 COLUMNS = (
     ("accuracy %", "accuracy", 100, 2),
@@ -50,7 +50,12 @@ def modes(content: dict[str, Any]) -> str:
     """A line a mode: mean ± standard deviation over the shuffles."""
     lines = [["mode", "statistics", "n", *(title for title, *_ in COLUMNS)]]
     notes = []
+    same = [row["code"] for row in content["modes"] if row["same_as"]]
+    if same:  # a line each would say the same numbers again
+        notes.append(f"{', '.join(same)}: = {CODES['running']}, the same numbers.")
     for row in content["modes"]:
+        if row["same_as"]:
+            continue
         words = WORDS[row["mode"]] + (f" of {row['batch_size']}" if row["mode"] in ("batch", "sorted") else "")
         if row["mode"] == "running" and not content["running_statistics"]:
             words = "evaluation mode"
@@ -59,8 +64,7 @@ def modes(content: dict[str, Any]) -> str:
             lines.append([row["code"], words, "–", *("–" for _ in COLUMNS)])
             continue
         cells = [_value(row["scores"][name], factor, digits) for _, name, factor, digits in COLUMNS]
-        count = f"= {row['same_as']}" if row["same_as"] else str(row["n"])
-        lines.append([row["code"], words, count, *cells])
+        lines.append([row["code"], words, str(row["n"]), *cells])
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     table = [
         "  ".join(cell.ljust(width) if column < 2 else cell.rjust(width) for column, (cell, width) in enumerate(pairs))

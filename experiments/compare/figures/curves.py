@@ -68,8 +68,9 @@ def _modes(quantity: str, letter: str, runs: Runs, name: str, limits: tuple[floa
 
     pairs = [[curves[f"{mode}/{quantity}"].value for mode, _, _ in MODES] for curves in runs]
     gap = scale * max(float(np.abs(one - other).max()) for one, other in pairs)
-    apart = f"{gap:.2f} points" if quantity == "accuracy" else f"{gap:.4f} nats"
-    words = f"at most {apart} apart" if gap else "the same after every epoch"
+    digits, unit_of_gap = (2, "points") if quantity == "accuracy" else (4, "nats")
+    same = round(gap, digits) == 0  # rounding apart, at most
+    words = "the same after every epoch" if same else f"at most {gap:.{digits}f} {unit_of_gap} apart"
     alt = f"{name}: test {quantity} in training mode and in evaluation mode, {words}."
     return draw(f"modes_{quantity}_{letter}", f"{name}, {quantity} in two modes", alt, paint)
 
