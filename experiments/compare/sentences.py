@@ -30,7 +30,7 @@ def pair_headline(pair: Pair, names: tuple[str, str]) -> str:
             f" {_points(difference)}, more than chance among the images explains ({test})"
         )
     else:
-        verdict = f"the difference of {_points(difference)} is no more than chance among the images explains ({test})"
+        verdict = f"the difference of {_points(difference)} cannot be told from chance among the images ({test})"
     return (
         f"{scores}: {verdict}. They predict different classes for {percent(pair.agreement.churn)} of the images,"
         f" {count(round(pair.agreement.churn * pair.images))} in all."
@@ -55,7 +55,7 @@ def groups_headline(groups: Groups, names: tuple[str, str]) -> str:
         )
     else:
         verdict = (
-            f"the difference of {_points(found.welch)} is no more than the noise between seeds explains"
+            f"the difference of {_points(found.welch)} cannot be told from the noise between seeds"
             f" (Welch's p {p_value(found.p)})"
         )
     return f"{scores}: {verdict}. {churn_sentence(groups)}"
