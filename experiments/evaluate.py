@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from data.augmentation import Draws
 from data.batches import DeviceImages
 from experiments.loop import autocast
 from models.norms.normalization import Normalization
@@ -78,13 +79,15 @@ def predict(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], precisio
     return Evaluation(torch.cat(logits).cpu(), torch.cat(labels).cpu())
 
 
-def even_batches(images: DeviceImages, largest: int, order: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def even_batches(
+    images: DeviceImages, largest: int, order: Tensor, draws: Draws | None = None
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Every image of `order` once, in batches of about `largest` whose sizes differ by one at most, none of one image.
 
     A short last batch would be normalized with noisier statistics than the others, and a single image has none.
     """
     for part in even_parts(order, largest):
-        yield images.batch(part, None)
+        yield images.batch(part, draws)
 
 
 def even_parts(order: Tensor, largest: int) -> tuple[Tensor, ...]:

@@ -12,7 +12,7 @@ import torch
 import yaml
 from torch import nn
 
-from data.batches import DeviceImages
+from data.batches import Augmentation, DeviceImages
 from data.dataset import Dataset
 from experiments import build, checkpoint, identity, result
 from experiments.device import configure, resolve
@@ -57,6 +57,7 @@ class Restored:
     model: nn.Module  # a copy of the checkpoint's weights and buffers, in training mode
     dataset: Dataset
     splits: dict[str, DeviceImages]  # train, test, and validation where images were held out
+    augmentation: Augmentation  # of the training images
     settings: Settings
     device: torch.device
 
@@ -148,7 +149,8 @@ def restore(run: FinishedRun, device: str = "auto", data: str | None = None) -> 
         reason = " ".join(str(error).split())
         raise UserError(f"{run.folder / 'checkpoint.pt'} does not fit the run's network: {reason}") from None
     model = model.to(place).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Restored(model, dataset, build.splits(config, dataset, place), settings, place)
+    splits = build.splits(config, dataset, place)
+    return Restored(model, dataset, splits, build.augmentation(config), settings, place)
 
 
 def read_config(folder: Path) -> dict[str, Any]:

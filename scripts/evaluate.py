@@ -12,7 +12,7 @@ RUN is a run's folder, its name under paths.outputs/runs, or a quoted pattern ('
       whole   (M5)   the statistics of all test images (transductive)
   batch_sizes=[1,2,4,8,32,128,512]   B of M3 and M4; the run's own training batch size is added
   shuffles=5                         of M3: mean ± standard deviation over these
-  precise_images=10000               training images of M2, or all where there are fewer
+  precise_images=10000               training images of M2, augmented as in training; all where there are fewer
   device=auto                        auto | cpu | cuda | cuda:N | mps
   paths.data=DIR                     where the datasets are, if not where the run had them
   paths.outputs=outputs              where bare names of runs are looked for

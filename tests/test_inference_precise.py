@@ -6,6 +6,7 @@ import torch
 from test_evaluate import assert_unchanged, images, snapshot
 from torch import nn
 
+from data.augmentation import Augmentation
 from experiments.inference.moments import Statistics, image_moments, statistics
 from experiments.inference.precise import precise_batches, precise_order, precise_statistics, using_statistics
 from models.norms.batch_norm import BN, BatchNorm
@@ -158,5 +159,16 @@ def test_the_images_are_balanced_fixed_and_mixed():
     assert labels[order].bincount().tolist() == [20, 20, 20]
     assert (labels[order[:-3]] != labels[order[3:]]).any()  # not dealt in turn
     assert sorted(precise_order(labels, 10_000).tolist()) == list(range(300))
-    sizes = [len(y) for _, y in precise_batches(images(19), 17, 5)]
+    sizes = [len(y) for _, y in precise_batches(images(19), 17, 5, Augmentation.none())]
     assert sizes == [5, 4, 4, 4]
+
+
+def test_the_images_are_augmented_as_asked_and_always_alike():
+    shown = images(19)
+    augmentation = Augmentation(crop_padding=2, horizontal_flip=True, vertical_flip=False, rotation=0.0, scaling=0.0)
+    found = torch.cat([x for x, _ in precise_batches(shown, 17, 5, augmentation)])
+    again = torch.cat([x for x, _ in precise_batches(shown, 17, 17, augmentation)])
+    assert torch.equal(found, again)
+    order = precise_order(shown.labels, 17)
+    assert not torch.equal(found, shown.batch(order, None)[0])
+    assert torch.equal(found, shown.batch(order, augmentation.draw(0, 0, 19, torch.device("cpu")))[0])

@@ -68,7 +68,7 @@ def test_the_last_point_is_that_of_the_checkpoint(probed):
     model = build.model(config, dataset)
     model.load_state_dict(probed.checkpoint["model"])
     splits = build.splits(config, dataset, torch.device("cpu"))
-    precise = precise_statistics(model, precise_batches(splits["train"], 10_000, 8))
+    precise = precise_statistics(model, precise_batches(splits["train"], 10_000, 8, build.augmentation(config)))
     for layer, distance in distances(model, precise).items():
         for moment in ("mean", "variance"):
             assert curve(probed, f"modes/distance/{layer}/{moment}")[-1][1] == pytest.approx(distance[moment], rel=1e-4)

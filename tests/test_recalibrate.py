@@ -10,6 +10,7 @@ import safetensors.torch
 import torch
 from call_script import assert_refused, call
 
+from data.augmentation import Augmentation
 from data.subsets import balanced_order
 from experiments.evaluate import evaluation_mode, predict
 from experiments.finished import open_run, restore
@@ -43,7 +44,7 @@ def test_on_the_training_images_it_is_the_precise_mode(capsys, copied):
     restored = restore(open_run(copied), "cpu")
     before = restored.model.state_dict()
     assert state.keys() == before.keys()
-    new = precise_statistics(restored.model, precise_batches(restored.splits["train"], 10_000, 8))
+    new = precise_statistics(restored.model, precise_batches(restored.splits["train"], 10_000, 8, Augmentation.none()))
     for key, value in state.items():
         layer, _, kind = key.rpartition(".")
         if kind in ("running_mean", "running_var"):

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -99,6 +99,7 @@ def _head(run: FinishedRun, live: Restored, request: Request) -> dict[str, Any]:
             "precise_images": request.precise_images,
         },
         "images": {"test": len(splits["test"]), "precise": min(request.precise_images, len(splits["train"]))},
+        "augmentation_of_precise": asdict(live.augmentation),
         "batch_size": live.settings.batch_size,
         "precision": live.settings.precision,
         "device": describe(live.device),
@@ -111,7 +112,7 @@ def _with_running_statistics(
     live: Restored, request: Request, reference: Evaluation, inputs: dict[str, Input], told: Callable[[int], object]
 ) -> dict[str, Any]:
     model, test, precision = live.model, live.splits["test"], live.settings.precision
-    batches = precise_batches(live.splits["train"], request.precise_images, live.settings.batch_size)
+    batches = precise_batches(live.splits["train"], request.precise_images, live.settings.batch_size, live.augmentation)
     precise = precise_statistics(model, batches, precision)
     rows = []
     alone: list[Evaluation] = []  # on the statistics of one image, which no order changes: M4(1) is M3(1)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from data.batches import evaluation_batches
+from data.batches import Augmentation, evaluation_batches
 from experiments import atomic, build, folders, identity, weights
 from experiments.environment import environment
 from experiments.evaluate import evaluation_mode, predict
@@ -74,7 +74,9 @@ def recalibrate(run: FinishedRun, settings: RecalibrateSettings, words: dict[str
     if other.dataset.classes == own.dataset.classes and not same_test_images(other, own):
         tests[f"{chosen['name']} (as given)"] = other
     before = {label: _score(restored, found) for label, found in tests.items()}
-    new = precise_statistics(model, precise_batches(images, count, batch_size), restored.settings.precision)
+    new = precise_statistics(
+        model, precise_batches(images, count, batch_size, Augmentation.none()), restored.settings.precision
+    )
     moved = distances(model, new)
     with using_statistics(model, new):
         compared = []

@@ -108,9 +108,10 @@ def _layers(content: dict[str, Any]) -> str:
         return ""
     worst = sorted(layers, key=lambda name: layers[name]["mean"], reverse=True)[:LAYERS]
     width = max(len(name) for name in worst)
+    augmented = ", augmented as in training" if any(content["augmentation_of_precise"].values()) else ""
     lines = [
-        f"running against precise statistics ({content['images']['precise']:,} training images), the layers farthest "
-        f"off of {len(layers)}"
+        f"running against precise statistics ({content['images']['precise']:,} training images{augmented}), the layers "
+        f"farthest off of {len(layers)}"
     ]
     for name in worst:
         found = layers[name]

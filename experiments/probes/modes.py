@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from torch import nn
 
 from data.batches import DeviceImages
+from experiments import build
 from experiments.inference.distance import distances
 from experiments.inference.modes import Mode, predict_fixed, predict_mode
 from experiments.inference.precise import (
@@ -48,7 +49,8 @@ def _modes(live: Live, splits: Mapping[str, DeviceImages], settings: Settings) -
     values = _running(live, test, settings)
     if not running_layers(model):
         return values
-    precise = precise_statistics(model, precise_batches(train, IMAGES, settings.batch_size), precision)
+    augmentation = build.augmentation(settings.model_dump())
+    precise = precise_statistics(model, precise_batches(train, IMAGES, settings.batch_size, augmentation), precision)
     with using_statistics(model, precise):
         found = predict_fixed(model, test, precision, _silent)
     values |= {"modes/precise/accuracy": found.accuracy, "modes/precise/loss": found.loss}
