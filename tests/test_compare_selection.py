@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from runs_of_logits import logits, run_of
 
 from experiments.compare.differing import ABSENT, same, shown
 from experiments.compare.naming import folder_name, short_names
@@ -149,6 +150,13 @@ def test_settings_that_differ_and_the_names_made_of_them(lab: Path) -> None:
     assert short_names(seeds) == ("A · seed=0", "B · seed=1")
     sizes = chosen(lab, batches_of(lab, 8), batches_of(lab, 4))
     assert short_names(sizes) == ("A · batch_size=8", "B · batch_size=4")
+
+
+def test_what_was_only_written_down_is_no_part_of_a_name() -> None:
+    probed, plain = run_of(logits(1), "probes=[modes]"), run_of(logits(2), "norm=none")
+    selection = Selection((probed,), (plain,))
+    assert "probes" in {row.key for row in selection.differing}
+    assert short_names(selection) == ("A · bn", "B · none")
 
 
 def test_folders_are_named_for_both_sides_and_never_shared(lab: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from experiments.compare.selection import Selection
 from experiments.finished import FinishedRun
 
 GROUPS = ("norm", "model", "dataset", "recipe")  # their names say enough without their key
+RECORDED = ("probes", "probe_every", "log_every", "train_evaluation")  # what was written down, not what was done
 LONGEST_WORD, LONGEST_SIDE = 24, 90
 
 
@@ -24,7 +25,10 @@ def short_names(selection: Selection) -> tuple[str, str]:
 
 
 def _telling(rows: Sequence[Differing]) -> list[Differing]:
-    """Groups first; what a group's own name implies (`norm.eps` where `norm` differs) is left out."""
+    """Groups first; what a group's own name implies (`norm.eps` where `norm` differs) and what changes no weight are
+    left out.
+    """
+    rows = [row for row in rows if row.key not in RECORDED]
     groups = [row for key in GROUPS for row in rows if row.key == key]
     implied = tuple(f"{row.key}." for row in groups)
     return groups + [row for row in rows if row not in groups and not row.key.startswith(implied or ("\0",))]
