@@ -9,7 +9,6 @@ import argparse
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
@@ -24,10 +23,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.errors import UserError, known, nearest
+from experiments.paths import CONF
 from experiments.settings import Settings
-
-CONF = Path(__file__).resolve().parent.parent / "conf"
-
 
 # Launchers that Hydra's plugins bring, beside the presets in conf/hydra/launcher.
 PLUGIN_LAUNCHERS = {

@@ -4,13 +4,17 @@ import os
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 
 from experiments.errors import UserError
 
 
 def check_replaceable(folder: Path, names: Collection[str]) -> None:
-    """See that `folder` is absent, or holds nothing but files of these names, so that it can be written anew.
+    """See that `folder` is absent, or holds nothing but what has these names, so that it can be written anew.
+
+    Args:
+        names: patterns such as `*.npz` among them.
 
     Raises:
         UserError: otherwise, and when there is a file of that name.
@@ -19,7 +23,7 @@ def check_replaceable(folder: Path, names: Collection[str]) -> None:
         return
     if not folder.is_dir():
         raise UserError(f"{folder} is a file; name a folder")
-    strange = sorted(path.name for path in folder.iterdir() if path.name not in names)
+    strange = sorted(path.name for path in folder.iterdir() if not any(fnmatch(path.name, name) for name in names))
     if strange:
         raise UserError(f"{folder} holds {strange[0]}, which is not from here; move it away or name another folder")
 

@@ -1,6 +1,7 @@
 """`python train.py --help`, made from the files in `conf/`, so that a new option explains itself."""
 
-from experiments.command_line import CONF, groups, options
+from experiments.command_line import groups, options
+from experiments.paths import CONF
 
 EXAMPLES = """\
 examples

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError
 
 from experiments.errors import UserError, known, nearest
+from experiments.paths import default_outputs
 from experiments.progress import console_log
 from experiments.settings import Strict, explain
 
@@ -19,7 +20,8 @@ class ScriptPaths(Strict):
     """Where a script looks, as its setting `paths`."""
 
     data: Annotated[str, Field(min_length=1)] | None = None  # of the datasets; None: where the run had them
-    outputs: Annotated[str, Field(min_length=1)] = "outputs"  # bare names of runs are looked for in its `runs`
+    # bare names of runs are looked for in its `runs`
+    outputs: Annotated[str, Field(min_length=1)] = Field(default_factory=default_outputs)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """An estimate with its 95 % interval."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 LEVEL = 0.95
@@ -13,10 +12,6 @@ class Interval:
     value: float
     low: float
     high: float
-
-    def map(self, function: Callable[[float], float]) -> "Interval":
-        """The interval of an increasing function of the value."""
-        return Interval(function(self.value), function(self.low), function(self.high))
 
     @property
     def excludes_zero(self) -> bool:

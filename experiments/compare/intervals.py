@@ -11,7 +11,7 @@ from torch import Tensor
 
 from experiments.compare.interval import LEVEL, Interval
 from experiments.predictions.agreement import Agreement
-from experiments.predictions.calibration import BINS, confidences
+from experiments.predictions.calibration import BINS, bin_of, confidences
 
 EXACT_BELOW = 25  # discordant images
 RESAMPLES = 2000
@@ -80,10 +80,8 @@ def calibration_gaps(logits: Tensor, labels: Tensor) -> np.ndarray:
     ECE = Σ_m |mean over all images of column m|, so that resampled images give a resampled ECE.
     """
     confidence, right = confidences(logits, labels)
-    edges = np.linspace(0, 1, BINS + 1)
-    index = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, BINS - 1)
     gaps = np.zeros((len(confidence), BINS))
-    gaps[np.arange(len(confidence)), index] = right - confidence
+    gaps[np.arange(len(confidence)), bin_of(confidence)] = right - confidence
     return gaps
 
 

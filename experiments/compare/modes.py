@@ -10,7 +10,7 @@ from typing import Any
 
 from experiments.finished import FinishedRun
 from experiments.inference.battery import SCHEMA
-from experiments.inference.modes import KINDS, WORDS, Kind
+from experiments.inference.modes import KINDS, Kind, words_of
 
 FILE = "modes.json"
 
@@ -38,7 +38,7 @@ class Row:
     @property
     def words(self) -> str:
         """Where the statistics come from."""
-        return WORDS[self.kind] + (f" of {self.batch_size}" if self.kind in ("batch", "sorted") else "")
+        return words_of(self.kind, self.batch_size)
 
     @property
     def difference(self) -> float | None:

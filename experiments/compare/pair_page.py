@@ -1,6 +1,7 @@
 """The page of two runs: numbers, figures and images put together."""
 
 import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,7 @@ def pair_page(
         provenance=provenance(selection),
         command=command,
         about=about,
-        ln2=0.6931,
+        ln2=f"{math.log(2):.4f}",
     )
     return Built(page, tuple(drawing for part in drawings.values() for drawing in part) + sheet, headline)
 

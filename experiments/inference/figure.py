@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from experiments.inference.modes import CODES, Kind
+from experiments.inference.modes import CODES, WORDS, Kind
 from experiments.report.axes import batch_size_axis
 from experiments.report.figures import BLACK, BLUE, GREEN, PURPLE, VERMILION, Drawing, draw
 
@@ -19,13 +19,6 @@ COLOURS: dict[Kind, str] = {
     "whole": PURPLE,
 }
 STYLES: dict[Kind, str] = {"running": "-", "precise": "--", "batch": "o-", "sorted": "s-", "whole": ":"}
-LABELS: dict[Kind, str] = {
-    "running": "running statistics",
-    "precise": "precise statistics",
-    "batch": "batches, shuffled",
-    "sorted": "batches, sorted by class",
-    "whole": "all test images",
-}
 PANELS = (
     ("test accuracy (%)", "accuracy", 100.0),
     ("test loss (nats)", "loss", 1.0),
@@ -61,7 +54,7 @@ def _panel(axis: "Axes", content: dict[str, Any], metric: str, factor: float) ->
         of_kind = [row for row in rows if row["mode"] == kind]
         if not of_kind:
             continue
-        label = f"{CODES[kind]} {LABELS[kind]}"
+        label = f"{CODES[kind]} {WORDS[kind]}"
         means = [factor * row["scores"][metric]["mean"] for row in of_kind]
         if kind not in ("batch", "sorted"):
             axis.axhline(means[0], color=COLOURS[kind], linestyle=STYLES[kind], linewidth=1.6, label=label)

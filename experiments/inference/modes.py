@@ -31,6 +31,11 @@ WORDS: dict[Kind, str] = {
 }
 
 
+def words_of(kind: Kind, size: int | None) -> str:
+    """Where a mode's statistics come from: `shuffled test batches of 128`."""
+    return WORDS[kind] + (f" of {size}" if kind in ("batch", "sorted") else "")
+
+
 @dataclass(frozen=True)
 class Mode:
     """One of the modes; M3 and M4 with a batch size, M5 with the number of test images."""

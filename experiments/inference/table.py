@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from experiments.inference.modes import CODES, WORDS
+from experiments.inference.modes import CODES, words_of
 
 COLUMNS = (
     ("accuracy %", "accuracy", 100, 2),
@@ -56,7 +56,7 @@ def modes(content: dict[str, Any]) -> str:
     for row in content["modes"]:
         if row["same_as"]:
             continue
-        words = WORDS[row["mode"]] + (f" of {row['batch_size']}" if row["mode"] in ("batch", "sorted") else "")
+        words = words_of(row["mode"], row["batch_size"])
         if row["mode"] == "running" and not content["running_statistics"]:
             words = "evaluation mode"
         if row["undefined"]:

@@ -46,9 +46,17 @@ def confidences(logits: Tensor, labels: Tensor) -> tuple[np.ndarray, np.ndarray]
 def reliability(logits: Tensor, labels: Tensor, bins: int = BINS) -> Reliability:
     """The diagram over equal-width bins of confidence, ((m − 1)/B, m/B], closed on the right (Guo et al. 2017, §2)."""
     confidence, right = confidences(logits, labels)
-    edges = np.linspace(0, 1, bins + 1)
-    index = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
-    return _binned(edges, index, confidence, right)
+    return _binned(edges_of(bins), bin_of(confidence, bins), confidence, right)
+
+
+def edges_of(bins: int) -> np.ndarray:
+    """The borders (B + 1,) of equal-width bins of confidence."""
+    return np.linspace(0, 1, bins + 1)
+
+
+def bin_of(confidence: np.ndarray, bins: int = BINS) -> np.ndarray:
+    """The equal-width bin of each confidence (N,), from 0 to B − 1; a border belongs to the bin below it."""
+    return np.clip(np.searchsorted(edges_of(bins), confidence, side="left") - 1, 0, bins - 1)
 
 
 def equal_mass_reliability(logits: Tensor, labels: Tensor, bins: int = BINS) -> Reliability:

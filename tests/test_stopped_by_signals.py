@@ -1,0 +1,102 @@
+"""Real runs stopped by real signals, in the middle of an epoch: saved or not, the same command makes the same run."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Made, compose_tiny, process, words_of
+from test_resume import LONG, assert_each_step_once, make_older
+
+from experiments import checkpoint, identity
+from experiments.job import perform
+
+SLOW = (*LONG, "dataset.num_train=1024", "epochs=4", "checkpoint_every=7")  # 128 steps an epoch: time to be killed
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """The run of SLOW, straight through, in this process."""
+    config = compose_tiny(tmp_path_factory.mktemp("slow"), *SLOW)
+    return Made(config, identity.folder(config), perform(config))
+
+
+def stopped_inside_an_epoch(command: list[str], folder: Path, number: int) -> tuple[int, str]:
+    """Start a process, freeze it once its newest checkpoint lies inside an epoch, and send it a signal."""
+    child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            assert child.poll() is None, child.stderr.read()
+            assert time.monotonic() < deadline
+            if (folder / checkpoint.CURRENT).exists():
+                child.send_signal(signal.SIGSTOP)
+                saved = checkpoint.load(folder)
+                if saved is not None and saved["step"] % 128 and saved["step"] > 130:
+                    break
+                child.send_signal(signal.SIGCONT)
+            time.sleep(0.005)
+        child.send_signal(number)
+        child.send_signal(signal.SIGCONT)
+        _, err = child.communicate(timeout=60)
+    finally:
+        child.kill()
+        child.wait()
+    return child.returncode, err
+
+
+def test_kill_9_in_the_middle_of_an_epoch(slow, outputs):
+    """The first epoch is over, the second is not: the same command makes the same run of it."""
+    config = compose_tiny(outputs, *SLOW)
+    killed = Made(config, identity.folder(config), {})
+    command = process(*words_of(outputs, *SLOW))
+    code, _ = stopped_inside_an_epoch(command, killed.folder, signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    assert not (killed.folder / "result.json").exists()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "resuming at step" in done.stdout
+    killed.assert_same_bits(slow)
+    assert_each_step_once(killed.folder)
+
+
+def test_sigterm_saves_and_exits_143(slow, outputs):
+    config = compose_tiny(outputs, *SLOW)
+    stopped = Made(config, identity.folder(config), {})
+    code, err = stopped_inside_an_epoch(process(*words_of(outputs, *SLOW)), stopped.folder, signal.SIGTERM)
+    assert code == 143
+    assert "Traceback" not in err
+    assert not (stopped.folder / "result.json").exists()
+    step = stopped.checkpoint["step"]
+    assert f"stopped and saved at step {step} of 512" in (stopped.folder / "train.log").read_text()
+    perform(config)
+    assert f"resuming at step {step} of 512" in (stopped.folder / "train.log").read_text()
+    stopped.assert_same_bits(slow)
+    assert_each_step_once(stopped.folder)
+
+
+def test_ctrl_c_saves_and_exits_130(slow, outputs, train_py):
+    config = compose_tiny(outputs, *SLOW)
+    stopped = Made(config, identity.folder(config), {})
+    handler = signal.getsignal(signal.SIGINT)  # the default one, or none at all in a background job of a shell
+
+    def press() -> None:
+        while not (stopped.folder / checkpoint.CURRENT).exists():
+            time.sleep(0.005)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    said = train_py(*words_of(outputs, *SLOW))
+    thread.join()
+    assert said.code == 130
+    assert "Traceback" not in said.err
+    assert "stopped and saved at step" in said.out
+    assert not (stopped.folder / "result.json").exists()
+    make_older(stopped.folder)
+    perform(config)
+    stopped.assert_same_bits(slow)
+    assert signal.getsignal(signal.SIGINT) is handler  # put back
