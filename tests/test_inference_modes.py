@@ -14,6 +14,7 @@ from experiments.inference import table
 from experiments.inference.battery import Request, measure
 from experiments.inference.coincide import check_batch_of_one, check_modes_coincide
 from experiments.inference.distance import distances
+from experiments.inference.gaps import gaps
 from experiments.inference.modes import KINDS, batch_order
 from experiments.inference.moments import Statistics
 from experiments.inference.precise import precise_order, running_layers
@@ -184,6 +185,30 @@ def test_gaps_are_differences_of_errors(battery):
     assert found["generalization"] == pytest.approx(at_batch - errors[8])
     assert found["training_noise"] == pytest.approx(errors[8] - errors[50])
     assert (found["batch_size"], found["largest_batch_size"], found["train_images"]) == (8, 50, 64)
+
+
+def test_the_training_noise_is_what_smaller_batches_cost(battery):
+    """Batches of 2 make more mistakes here than batches of 50, so that the sign can be seen."""
+    _, live, _ = battery
+    found = gaps(live.model, live.splits["train"], (0.5, 0.4), 2, 50, "float32", lambda _: None)
+    small, large = found["train_errors"]["2"], found["train_errors"]["50"]
+    assert small != large
+    assert found["training_noise"] == pytest.approx(small - large)
+    assert found["generalization"] == pytest.approx(0.4 - small)
+
+
+def test_precise_statistics_are_over_images_augmented_as_in_training(made):
+    run = made("dataset.augmentation.crop_padding=2", "epochs=1")
+    _, live, content = measured(run.folder, precise_images=64)
+    train, norm = live.splits["train"], live.model.first.norm
+    draws = live.augmentation.draw(0, 0, len(train), live.device)
+    assert draws is not None
+    x = train.batch(precise_order(train.labels, 64), draws)[0].double()
+    y = F.conv2d(x, live.model.first.layer.weight.double(), padding=1).detach()
+    spread = (y.var((0, 2, 3), correction=0) + norm.eps).sqrt()
+    expected = ((norm.running_mean.double() - y.mean((0, 2, 3))).abs() / spread).mean().item()
+    assert content["layers"]["first.norm"]["mean"] == pytest.approx(expected, rel=1e-4)
+    assert content["augmentation_of_precise"]["crop_padding"] == 2
 
 
 def test_the_live_network_is_left_as_it_was(battery):

@@ -22,12 +22,12 @@ def curve(run, name: str) -> list[tuple[int, float]]:
 
 @pytest.fixture
 def probed(made):
-    return made("probes=[modes]", "model.dropout=0.5")
+    return made("probes=[modes]", "model.dropout=0.5", "dataset.augmentation.crop_padding=2")
 
 
 def test_training_does_not_notice(made, probed):
     """Weights, buffers, optimizer, generators and all other numbers have the same bits without the probe."""
-    plain = made("model.dropout=0.5")
+    plain = made("model.dropout=0.5", "dataset.augmentation.crop_padding=2")
     assert plain.folder != probed.folder
     one, other = plain.checkpoint, probed.checkpoint
     for name, tensor in one["model"].items():
@@ -79,7 +79,7 @@ def test_the_last_point_is_that_of_the_checkpoint(probed):
 
 
 def test_inside_an_epoch_the_modes_are_measured_anew(made, probed):
-    often = made("probes=[modes]", "model.dropout=0.5", "probe_every=4")
+    often = made("probes=[modes]", "model.dropout=0.5", "dataset.augmentation.crop_padding=2", "probe_every=4")
     for kind in ("running", "precise", "batch"):
         for measure in ("accuracy", "loss"):
             points = dict(curve(often, f"modes/{kind}/{measure}"))
