@@ -12,7 +12,15 @@ from data.dataset import Split
 
 SCALINGS = ("standardized", "unit", "raw")
 
-__all__ = ["SCALINGS", "Augmentation", "DeviceImages", "epoch_order", "evaluation_batches", "training_batches"]
+__all__ = [
+    "SCALINGS",
+    "Augmentation",
+    "DeviceImages",
+    "epoch_order",
+    "evaluation_batches",
+    "training_batches",
+    "training_indices",
+]
 
 
 class DeviceImages:
@@ -35,8 +43,14 @@ class DeviceImages:
         if scaling == "standardized" and not min(std) > 0:
             raise ValueError(f"dataset.std={list(std)} must be positive: give other values, or dataset.scaling=unit")
         self.image_shape = (channels, height, width)
-        # Copied, because a memory-mapped array is read-only, and read once here rather than page by page in training.
-        self.images = torch.from_numpy(np.array(split.images)).to(device)
+        # Read once here rather than page by page in training. A row of pixels stands before the first image and one
+        # after the last: a crop reads a row's bytes from wherever it begins, and masks what is not its own.
+        row = width * channels
+        stored = np.zeros(split.images.size + 2 * row, dtype=np.uint8)
+        stored[row:-row] = split.images.reshape(-1)
+        self._stored = torch.from_numpy(stored).to(device)
+        self.images = self._stored[row:-row].view(split.images.shape)
+        self._rows_from = self._stored.as_strided((stored.size - row + 1, row), (1, 1))  # the row from any byte on
         self.labels = torch.from_numpy(np.array(split.labels, dtype=np.int64)).to(device)
         offset = [255.0 * value for value in mean] if scaling == "standardized" else [0.0] * channels
         factor = {
@@ -44,8 +58,9 @@ class DeviceImages:
             "unit": [1 / 255] * channels,
             "raw": [1.0] * channels,
         }[scaling]
-        self.offset = torch.tensor(offset, dtype=torch.float32, device=device)  # (C,)
-        self.factor = torch.tensor(factor, dtype=torch.float32, device=device)  # (C,)
+        # (H, W, C), repeated over the positions: arithmetic on three channels at a time would be several times slower.
+        self.offset = torch.tensor(offset, dtype=torch.float32, device=device).repeat(height, width, 1)
+        self.factor = torch.tensor(factor, dtype=torch.float32, device=device).repeat(height, width, 1)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -58,30 +73,42 @@ class DeviceImages:
         """
         indices = indices.to(self.images.device)
         if draws is None or all(d is None for d in (draws.rows, draws.horizontal, draws.vertical)):
-            pixels, inside = self.images[indices], None
+            x = self._scaled(self.images[indices])
         else:
-            pixels, inside = self._gather(indices, draws)
-        x = pixels.to(torch.float32).sub_(self.offset).mul_(self.factor)  # (B, H, W, C)
-        if inside is not None:
-            x.mul_(inside)
+            x = self._cropped_and_flipped(indices, draws)
         x = x.permute(0, 3, 1, 2)  # (B, C, H, W), channels last in memory
         if draws is not None and (draws.rotation is not None or draws.scaling is not None):
             x = rotated_and_scaled(x, _at(draws.rotation, indices), _at(draws.scaling, indices))
         return x, self.labels[indices]
 
-    def _gather(self, indices: Tensor, draws: Draws) -> tuple[Tensor, Tensor | None]:
-        """Shifted and flipped uint8 pixels (B, H, W, C), and float32 (B, H, W, 1), 0 where the padding begins."""
-        _, height, width = self.image_shape
+    def _scaled(self, pixels: Tensor) -> Tensor:
+        """float32 (B, H, W, C) of uint8."""
+        return pixels.to(torch.float32).sub_(self.offset).mul_(self.factor)
+
+    def _cropped_and_flipped(self, indices: Tensor, draws: Draws) -> Tensor:
+        """Shifted, flipped and scaled pixels, float32 (B, H, W, C), zero where the padding begins.
+
+        A row of the output is a run of bytes of one row of the image, begun earlier or later by the shift: whole rows
+        are fetched, which is several times faster than pixel by pixel, then turned round where flipped.
+        """
+        channels, height, width = self.image_shape
+        shift, flip = _at(draws.columns, indices), _at(draws.horizontal, indices)
         rows, rows_inside = _source_positions(height, _at(draws.rows, indices), _at(draws.vertical, indices), indices)
-        columns, columns_inside = _source_positions(
-            width, _at(draws.columns, indices), _at(draws.horizontal, indices), indices
-        )
-        flat = (indices[:, None] * height + rows)[:, :, None] * width + columns[:, None, :]  # (B, H, W)
-        table = self.images.view(-1, self.images.shape[-1])  # (N * H * W, C)
-        pixels = table.index_select(0, flat.reshape(-1)).view(*flat.shape, -1)
-        if draws.rows is None:
-            return pixels, None
-        return pixels, (rows_inside[:, :, None] & columns_inside[:, None, :]).unsqueeze(-1).to(torch.float32)
+        first = (indices[:, None] * height + rows) * width  # (B, H), the pixel with which the row begins
+        if shift is not None:
+            first = first + shift.clamp(-width, width)[:, None]
+        # One row further on, because of the row before the first image.
+        fetched = self._rows_from.index_select(0, ((first + width) * channels).view(-1))
+        pixels = fetched.view(len(indices), height, width, channels)
+        if flip is not None:
+            pixels = torch.where(flip[:, None, None, None], pixels.flip(2), pixels)
+        x = self._scaled(pixels)
+        if draws.rows is not None:
+            _, columns_inside = _source_positions(width, shift, flip, indices)
+            by_row = x.view(len(indices), height, width * channels)
+            by_row.mul_(rows_inside.to(torch.float32)[:, :, None])
+            by_row.mul_(columns_inside.to(torch.float32).repeat_interleave(channels, dim=1)[:, None, :])
+        return x
 
 
 def _at(values: Tensor | None, indices: Tensor) -> Tensor | None:
@@ -124,20 +151,30 @@ def epoch_order(seed: int, epoch: int, num_images: int) -> Tensor:
     return torch.from_numpy(np.argsort(random_words(seed, epoch, ORDER, num_images), kind="stable"))
 
 
-def training_batches(
-    images: DeviceImages, *, batch_size: int, seed: int, epoch: int, augmentation: Augmentation, start: int = 0
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """The epoch's full batches (x, y), from batch number `start` on; the last, partial one is left out.
+def training_indices(
+    num_images: int, *, batch_size: int, seed: int, epoch: int, device: torch.device, start: int = 0
+) -> Iterator[Tensor]:
+    """The images of the epoch's full batches, int64 (B,), from batch number `start` on; the partial one is left out.
 
     What is left out changes with the order, each epoch. Raises ValueError where not one batch can be filled.
     """
-    if not 1 <= batch_size <= len(images):
-        raise ValueError(f"batch_size={batch_size} is not between 1 and {len(images)}, the training images there are")
-    # Order and draws go to the device once an epoch, so that no batch waits for a transfer.
-    order = epoch_order(seed, epoch, len(images)).to(images.images.device)
-    draws = augmentation.draw(seed, epoch, len(images), images.images.device)
-    for number in range(start, len(images) // batch_size):
-        yield images.batch(order[number * batch_size : (number + 1) * batch_size], draws)
+    if not 1 <= batch_size <= num_images:
+        raise ValueError(f"batch_size={batch_size} is not between 1 and {num_images}, the training images there are")
+    # The order goes to the device once an epoch, so that no batch waits for a transfer.
+    order = epoch_order(seed, epoch, num_images).to(device)
+    for number in range(start, num_images // batch_size):
+        yield order[number * batch_size : (number + 1) * batch_size]
+
+
+def training_batches(
+    images: DeviceImages, *, batch_size: int, seed: int, epoch: int, augmentation: Augmentation, start: int = 0
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The epoch's full batches (x, y), augmented, as `training_indices` lists them."""
+    device = images.images.device
+    draws = augmentation.draw(seed, epoch, len(images), device)
+    chosen = training_indices(len(images), batch_size=batch_size, seed=seed, epoch=epoch, device=device, start=start)
+    for indices in chosen:
+        yield images.batch(indices, draws)
 
 
 def evaluation_batches(images: DeviceImages, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -92,18 +92,20 @@ def test_draws_cover_their_ranges_evenly():
     assert 1.2495 < draws.scaling.max() <= 1.25
 
 
-@pytest.mark.parametrize(("height", "width"), [(9, 7), (32, 32)])
+@pytest.mark.parametrize(("height", "width", "padding"), [(9, 7, 4), (32, 32, 4), (5, 3, 8)])
 @pytest.mark.parametrize("vertical", [False, True])
-def test_crops_and_flips_against_a_loop(height, width, vertical):
+def test_crops_and_flips_against_a_loop(height, width, padding, vertical):
     images = split(64, height, width)
-    augmentation = Augmentation(crop_padding=4, horizontal_flip=True, vertical_flip=vertical, rotation=0.0, scaling=0.0)
+    augmentation = Augmentation(
+        crop_padding=padding, horizontal_flip=True, vertical_flip=vertical, rotation=0.0, scaling=0.0
+    )
     draws = augmentation.draw(0, 1, 64, CPU)
     indices = torch.tensor([63, 0, 5, 5, 17, 30, 31, 32])
     x, y = on_device(images).batch(indices, draws)
     for position, index in enumerate(indices.tolist()):
         standardized = (images.images[index].astype(np.float64) / 255 - MEAN) / STD
-        padded = np.pad(standardized, ((4, 4), (4, 4), (0, 0)))  # zero is the mean colour
-        top, left = 4 + int(draws.rows[index]), 4 + int(draws.columns[index])
+        padded = np.pad(standardized, ((padding, padding), (padding, padding), (0, 0)))  # zero is the mean colour
+        top, left = padding + int(draws.rows[index]), padding + int(draws.columns[index])
         crop = padded[top : top + height, left : left + width]
         if draws.horizontal[index]:
             crop = crop[:, ::-1]

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from models.fixup import FixupBlock
 from models.initialize import Initialization
 from models.resnet import BasicBlock
-from models.shortcuts import PaddedShortcut
+from models.shortcuts import PaddedShortcut, StridedProjection
 
 IMAGES = torch.randn(5, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 ZERO_GAMMA = Initialization(scheme="he", gain=1.0, std=0.01, zero_gamma=True)
@@ -194,3 +194,22 @@ def test_a_network_survives_a_copy_and_its_state_dict() -> None:
     other = build("resnet20", make_norm("ln_chw"), seed=1)
     other.load_state_dict(net.state_dict())
     assert torch.equal(copy.deepcopy(net)(IMAGES), other(IMAGES))
+
+
+@pytest.mark.parametrize("num_in", [4, 16])
+def test_the_projection_of_shortcut_b_is_a_strided_convolution(num_in: int) -> None:
+    torch.manual_seed(0)
+    projection = StridedProjection(num_in, 8, 2)
+    x = torch.randn(5, num_in, 7, 6).to(memory_format=torch.channels_last).requires_grad_()
+    upstream = torch.randn(5, 8, 4, 3)
+    out = projection(x)
+    out.backward(upstream)
+    # as a matrix product in float64
+    taken = x.detach().double()[:, :, [0, 2, 4, 6]][:, :, :, [0, 2, 4]]  # (5, C, 4, 3)
+    weight = projection.weight.detach().double()[:, :, 0, 0]
+    expected = torch.einsum("oc,nchw->nohw", weight, taken) + projection.bias.detach().double()[:, None, None]
+    torch.testing.assert_close(out.double(), expected, rtol=1e-5, atol=1e-5)
+    gradient = torch.einsum("nohw,nchw->oc", upstream.double(), taken)
+    torch.testing.assert_close(projection.weight.grad[:, :, 0, 0].double(), gradient, rtol=1e-4, atol=1e-4)
+    assert x.grad[:, :, 1::2].abs().sum() == 0
+    assert x.grad[:, :, ::2, ::2].abs().min() > 0

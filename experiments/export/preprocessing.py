@@ -45,8 +45,8 @@ def describe(images: DeviceImages, settings: dict[str, Any], included: bool) -> 
         "formula": "x = (pixel - offset) * factor, per channel, in float32; then axes N, H, W, C to N, C, H, W",
         "in_words": IN_WORDS[settings["scaling"]],
         **settings,
-        "offset": images.offset.tolist(),
-        "factor": images.factor.tolist(),
+        "offset": images.offset[0, 0].tolist(),
+        "factor": images.factor[0, 0].tolist(),
     }
 
 
