@@ -14,7 +14,10 @@ from omegaconf import DictConfig
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def job(config: DictConfig) -> dict:
     """One run, called by Hydra here or by one of its launchers in another process or on another machine."""
-    from experiments.job import run_job  # PyTorch takes seconds to import, and `--help` needs none of it
+    from experiments.host import keep_memory
+
+    keep_memory()  # before PyTorch is imported
+    from experiments.job import run_job  # which takes seconds, and `--help` needs none of it
 
     return run_job(config)
 

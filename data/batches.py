@@ -107,7 +107,8 @@ class DeviceImages:
             _, columns_inside = _source_positions(width, shift, flip, indices)
             by_row = x.view(len(indices), height, width * channels)
             by_row.mul_(rows_inside.to(torch.float32)[:, :, None])
-            by_row.mul_(columns_inside.to(torch.float32).repeat_interleave(channels, dim=1)[:, None, :])
+            values_inside = columns_inside[:, :, None].expand(-1, -1, channels).reshape(len(indices), 1, -1)
+            by_row.mul_(values_inside.to(torch.float32))
         return x
 
 

@@ -15,7 +15,7 @@ import torch
 
 from experiments import atomic
 from experiments.errors import UserError
-from experiments.loop import State
+from experiments.step import State
 
 SCHEMA = 1
 CURRENT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"

@@ -32,14 +32,19 @@ def resolve(name: str, precision: str) -> torch.device:
     return device
 
 
-def configure(device: torch.device) -> None:
-    """The same command gives the same bits: deterministic kernels, and float32 that is float32 (no TF32)."""
+def configure(device: torch.device, tf32: bool = False) -> None:
+    """The same command gives the same bits: deterministic kernels.
+
+    Args:
+        tf32: whether products of float32 matrices and convolutions on CUDA round their factors to 10 bits of mantissa
+            (TensorFloat-32), which is several times faster. Without it, float32 is float32.
+    """
     if device.type == "cuda":
         os.environ.setdefault(
             "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
         )  # cuBLAS is deterministic only with a fixed workspace
-        torch.backends.cuda.matmul.allow_tf32 = False
-        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = tf32
+        torch.backends.cudnn.allow_tf32 = tf32
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
 

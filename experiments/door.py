@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from experiments.errors import UserError
+from experiments.host import keep_memory
 
 # Hydra's own ways of showing things; they run no job.
 HYDRA_SHOWS = ("--hydra-help", "--version", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
@@ -24,6 +25,7 @@ def main(job: Callable[[], Any], arguments: list[str]) -> int:
         from experiments.command_line import plan
 
         planned = plan(arguments)
+        keep_memory()
         from experiments import build, identity, sweep  # PyTorch comes with these
         from experiments.paths import check_outputs
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from data.augmentation import Draws
 from data.batches import DeviceImages
-from experiments.loop import autocast
+from experiments.step import autocast
 from models.norms.normalization import Normalization
 
 

@@ -18,6 +18,7 @@ from experiments import build, checkpoint, identity, result
 from experiments.device import configure, resolve
 from experiments.errors import UserError, nearest
 from experiments.evaluate import Evaluation
+from experiments.host import set_threads
 from experiments.settings import Settings
 
 
@@ -137,7 +138,8 @@ def restore(run: FinishedRun, device: str = "auto", data: str | None = None) -> 
     settings = Settings.check({**config, "device": device})
     build.check_leaves(config)
     place = resolve(settings.device, settings.precision)
-    configure(place)
+    set_threads(None)  # the run's own number was for its machine
+    configure(place, settings.tf32)
     content = checkpoint.load(run.folder)
     if content is None:
         raise UserError(f"{run.folder} has no checkpoint.pt; remove the folder and repeat the run")
@@ -166,7 +168,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise UserError(f"{path} cannot be read ({type(error).__name__}); remove {folder} and repeat the run") from None
     if not isinstance(config, dict):
         raise UserError(f"{path} holds no settings; remove {folder} and repeat the run")
-    return {**identity.NEUTRAL, **config}
+    return {**identity.NEUTRAL, **identity.EARLIER_EXECUTION, **config}
 
 
 def _predictions(path: Path) -> tuple[Evaluation, Evaluation | None]:

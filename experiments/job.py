@@ -20,6 +20,7 @@ from experiments.command_line import resolved
 from experiments.device import configure, resolve
 from experiments.environment import environment
 from experiments.errors import UserError
+from experiments.host import set_threads
 from experiments.loop import Length
 from experiments.paths import check_outputs
 from experiments.progress import console_log, duration, file_log
@@ -111,7 +112,8 @@ def _build(config: dict[str, Any], settings: Settings) -> Parts:
     """Everything that a run needs, checked to fit together before a folder is made."""
     build.check_leaves(config)
     device = resolve(settings.device, settings.precision)
-    configure(device)
+    set_threads(settings.threads)
+    configure(device, settings.tf32)
     dataset = build.dataset(config)
     count = len(dataset.train.labels)
     if settings.batch_size > count:

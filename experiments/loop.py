@@ -4,36 +4,24 @@ It yields once an optimizer step; the caller logs, evaluates and saves between s
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from data.batches import Augmentation, DeviceImages, training_batches
-from experiments.device import DTYPES
+from data.augmentation import Augmentation, Draws
+from data.batches import training_indices
 from experiments.schedule import learning_rate
 from experiments.settings import Settings, budget
-
-
-@dataclass
-class State:
-    """Everything that training changes, live."""
-
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    scaler: torch.amp.GradScaler
-    step: int  # optimizer steps done
-    loss: Tensor  # of the last step's batch, on the device (nats)
-    correct: Tensor  # right predictions in that batch, on the device
+from experiments.step import State
 
 
 @dataclass(frozen=True)
 class Length:
     """How long a run trains."""
 
+    num_images: int
     steps_per_epoch: int
     total_steps: int
 
@@ -48,23 +36,19 @@ class Length:
         steps_per_epoch = num_images // settings.batch_size
         epochs, steps = budget(settings.model_dump())
         if epochs is not None:
-            return cls(steps_per_epoch, epochs * steps_per_epoch)
+            return cls(num_images, steps_per_epoch, epochs * steps_per_epoch)
         assert steps is not None
-        return cls(steps_per_epoch, steps)
-
-
-def autocast(device: torch.device, precision: str) -> AbstractContextManager:
-    """The one path of all precisions: autocast that does nothing in float32."""
-    return torch.autocast(device.type, DTYPES[precision], enabled=precision != "float32")
+        return cls(num_images, steps_per_epoch, steps)
 
 
 def train(
     state: State,
-    forward: Callable[[Tensor], Tensor],
-    images: DeviceImages,
+    step: Callable[[Tensor, Draws | None, float], None],
     augmentation: Augmentation,
     settings: Settings,
     length: Length,
+    rank: int = 0,
+    ranks: int = 1,
 ) -> Iterator[State]:
     """Train from `state.step` to `length.total_steps`, yielding after every optimizer step.
 
@@ -73,38 +57,26 @@ def train(
 
     Args:
         state: changed in place.
-        forward: the network, or its compiled form; shares its parameters with `state.model`.
+        step: takes an optimizer step on the images of the given indices, with the epoch's draws and a learning rate.
+        rank, ranks: this process takes every `ranks`-th image of each batch, from number `rank` on.
     """
-    recipe = settings.recipe
     device = state.loss.device
     while state.step < length.total_steps:
         epoch, start = divmod(state.step, length.steps_per_epoch)
         if start == 0:
             torch.manual_seed(_dropout_seed(settings.seed, epoch))
-        batches = training_batches(
-            images,
+        draws = augmentation.draw(settings.seed, epoch, length.num_images, device)
+        batches = training_indices(
+            length.num_images,
             batch_size=settings.batch_size,
             seed=settings.seed,
             epoch=epoch,
-            augmentation=augmentation,
+            device=device,
             start=start,
         )
         state.model.train()
-        for x, y in batches:  # (B, C, H, W), (B,)
-            for group in state.optimizer.param_groups:
-                group["lr"] = learning_rate(recipe, state.step, length.total_steps)
-            with autocast(device, settings.precision):
-                logits = forward(x)  # (B, classes)
-            loss = F.cross_entropy(logits.float(), y, label_smoothing=recipe.label_smoothing)
-            state.optimizer.zero_grad(set_to_none=True)
-            state.scaler.scale(loss).backward()
-            if recipe.clip_norm is not None:
-                state.scaler.unscale_(state.optimizer)
-                nn.utils.clip_grad_norm_(state.model.parameters(), recipe.clip_norm)
-            state.scaler.step(state.optimizer)
-            state.scaler.update()
-            state.loss = loss.detach()
-            state.correct = (logits.detach().argmax(1) == y).sum()
+        for indices in batches:
+            step(indices[rank::ranks], draws, learning_rate(settings.recipe, state.step, length.total_steps))
             state.step += 1
             yield state
             if state.step == length.total_steps:

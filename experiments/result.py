@@ -72,7 +72,7 @@ def _result(parts: Parts, outcome: Outcome, environment: dict[str, Any]) -> dict
             "sizes": sizes,
             "classes": list(dataset.classes),
         },
-        "environment": environment,
+        "environment": {**environment, "compiled": outcome.compiled},
         "config": parts.config,
     }
 

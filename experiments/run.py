@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,21 @@ from typing import Any
 import torch
 from torch import nn
 
-from data.batches import Augmentation, DeviceImages
+from data.augmentation import Augmentation, Draws
+from data.batches import DeviceImages
 from data.dataset import Dataset
-from experiments import checkpoint, probes
-from experiments.compilation import compiled
-from experiments.loop import Length, State, train
+from experiments import checkpoint, compilation, probes
+from experiments.loop import Length, train
 from experiments.optimizer import make_optimizer
 from experiments.progress import Progress
 from experiments.record import Record
+from experiments.recorded_step import RecordedStep, cuda_recorder
 from experiments.schedule import learning_rate
 from experiments.scores import Scorer, Scores
 from experiments.settings import Settings
-from experiments.signals import Stopped, stop_requests
+from experiments.signals import Stopped, StopRequest, stop_requests
+from experiments.step import State, Step
+from experiments.step import objective as eager_objective
 
 log = logging.getLogger("normlab")
 
@@ -48,6 +52,7 @@ class Outcome:
     diverged_at: int | None  # the step whose batch loss was non-finite or exploded
     steps: int
     train_seconds: float  # of optimizer steps alone, over all its executions
+    compiled: bool  # whether its last execution compiled the network
 
 
 class Run:
@@ -67,6 +72,9 @@ class Run:
         self.interval: list[torch.Tensor] = []
         self.train_seconds = 0.0
         self.probes = probes.load(parts.settings, model, parts.splits)
+        self._compiled: bool | None = None  # as the checkpoint that is resumed says
+        self._scores: Scores | None = None  # of the last evaluation
+        self._diverged_at: int | None = None
 
     def execute(self) -> Outcome:
         """Train to the end.
@@ -74,45 +82,72 @@ class Run:
         Raises:
             Stopped: after saving, when SIGINT or SIGTERM asked for it.
         """
+        with stop_requests() as request:
+            for _ in self.steps(request):
+                pass
+        if self._scores is None:  # the run was killed between its last checkpoint and its result
+            self._scores = self.scorer.score(self.state.model, whole=True)
+        return Outcome(self._scores, self._diverged_at, self.state.step, self.train_seconds, bool(self._compiled))
+
+    def steps(self, request: StopRequest | None = None) -> Iterator[State]:
+        """Train, yielding after each optimizer step and all that belongs to it: records, evaluation, probes, saving.
+
+        Args:
+            request: asks for a stop. Raises Stopped after saving then.
+        """
+        request = request or StopRequest()
         settings, length, state = self.parts.settings, self.parts.length, self.state
         record = self._open()
-        forward = compiled(state.model, settings, self.parts.device, length.total_steps - state.step)
         progress = Progress(state.step, length.total_steps, settings.batch_size)
-        scores, diverged_at = None, None
         try:
-            with stop_requests() as request:
-                began = time.monotonic()
-                for _ in train(state, forward, self.parts.splits["train"], self.parts.augmentation, settings, length):
-                    self.interval.append(torch.stack((state.loss, state.correct.to(state.loss.dtype))))
-                    finished = state.step == length.total_steps
-                    epoch_ends = finished or state.step % length.steps_per_epoch == 0
-                    if epoch_ends or state.step % settings.log_every == 0:
-                        diverged_at = self._log_interval(record, progress)
-                    save = epoch_ends or state.step % settings.checkpoint_every == 0 or request.signal is not None
-                    probe = self._probe_is_due(epoch_ends, finished)
-                    if save or probe or diverged_at is not None:
-                        self._count_time(began)
-                        if epoch_ends or diverged_at is not None:
-                            scores = self._log_epoch(record, whole=finished or diverged_at is not None)
-                            if finished and not scores.finite:
-                                diverged_at = diverged_at or state.step  # the last step broke the weights
-                        if diverged_at is not None:
-                            break
-                        if probe:
-                            self._probe(record, scores if epoch_ends else None)
-                        if save:
-                            self._save(record)
-                        if request.signal is not None and not finished:
-                            log.info("stopped and saved at step %d of %d", state.step, length.total_steps)
-                            raise Stopped(128 + request.signal)
-                        began = time.monotonic()
-            record.end(diverged_at is not None)
+            began = time.monotonic()
+            for _ in train(state, self._step(), self.parts.augmentation, settings, length):
+                self.interval.append(torch.stack((state.loss, state.correct.to(state.loss.dtype))))
+                finished = state.step == length.total_steps
+                epoch_ends = finished or state.step % length.steps_per_epoch == 0
+                if epoch_ends or state.step % settings.log_every == 0:
+                    self._diverged_at = self._log_interval(record, progress)
+                save = epoch_ends or state.step % settings.checkpoint_every == 0 or request.signal is not None
+                probe = self._probe_is_due(epoch_ends, finished)
+                pause = save or probe or self._diverged_at is not None
+                if pause:
+                    self._count_time(began)
+                    if epoch_ends or self._diverged_at is not None:
+                        scores = self._log_epoch(record, whole=finished or self._diverged_at is not None)
+                        if finished and not scores.finite:
+                            self._diverged_at = self._diverged_at or state.step  # the last step broke the weights
+                    if self._diverged_at is not None:
+                        break
+                    if probe:
+                        self._probe(record, self._scores if epoch_ends else None)
+                    if save:
+                        self._save(record)
+                    if request.signal is not None and not finished:
+                        log.info("stopped and saved at step %d of %d", state.step, length.total_steps)
+                        raise Stopped(128 + request.signal)
+                yield state
+                if pause:
+                    began = time.monotonic()
+            record.end(self._diverged_at is not None)
         finally:
             progress.close()
             record.close()
-        if scores is None:  # the run was killed between its last checkpoint and its result
-            scores = self.scorer.score(state.model, whole=True)
-        return Outcome(scores, diverged_at, state.step, self.train_seconds)
+
+    def _step(self) -> Callable[[torch.Tensor, Draws | None, float], None]:
+        """How an optimizer step is taken: eager or compiled, launch by launch or replayed as a CUDA graph."""
+        parts, settings, device = self.parts, self.parts.settings, self.parts.device
+        name = compilation.fingerprint(parts.config, parts.dataset.image_shape, parts.dataset.num_classes, device)
+        kept = compilation.Kept(compilation.folder(device), name)
+        if self._compiled is None or settings.compile != "auto":
+            choice = compilation.choose(settings, device, parts.length.total_steps - self.state.step, bool(kept))
+            log.info("%s", choice.reason)
+            self._compiled = choice.compiled
+        objective = compilation.CompiledObjective(kept) if self._compiled else eager_objective
+        step = Step(self.state, parts.splits["train"], settings, objective=objective)
+        # The scaler of float16 decides on the host whether to skip a step: no graph can hold that.
+        if device.type == "cuda" and settings.cuda_graphs and settings.precision != "float16":
+            return RecordedStep(step, cuda_recorder(device))
+        return step
 
     def _open(self) -> Record:
         """The run's records, from the start or from where its newest checkpoint left them."""
@@ -124,6 +159,7 @@ class Run:
         extra = checkpoint.restore(loaded, self.state)
         self.interval = list(extra["interval"].to(self.parts.device))
         self.train_seconds = extra["train_seconds"]
+        self._compiled = extra.get("compiled")  # the same arithmetic to the end
         log.info("resuming at step %d of %d", self.state.step, self.parts.length.total_steps)
         return Record(self.folder, extra["position"], self.state.step)
 
@@ -132,6 +168,7 @@ class Run:
             "position": record.flush(),
             "interval": torch.stack(self.interval).cpu() if self.interval else torch.zeros(0, 2),
             "train_seconds": self.train_seconds,
+            "compiled": self._compiled,
         }
         checkpoint.save(self.folder, self.state, extra)
 
@@ -172,7 +209,7 @@ class Run:
 
     def _log_epoch(self, record: Record, whole: bool) -> Scores:
         """Evaluate and record."""
-        scores = self.scorer.score(self.state.model, whole)
+        self._scores = scores = self.scorer.score(self.state.model, whole)
         curves = scores.curves
         record.write(self.state.step, self._epoch, curves)
         rate = self.state.step * self.parts.settings.batch_size / max(self.train_seconds, 1e-9)

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError
 
 from experiments.errors import UserError, known, nearest
+from experiments.host import keep_memory
 from experiments.paths import default_outputs
 from experiments.progress import console_log
 from experiments.settings import Strict, explain
@@ -40,6 +41,7 @@ def run(description: str, arguments: Sequence[str], command: Callable[[Words], N
     if not arguments or "-h" in arguments or "--help" in arguments:
         print(description.strip())
         return 0 if arguments else 2
+    keep_memory()
     try:
         with console_log(None):
             command(split(arguments))

@@ -75,7 +75,10 @@ class Settings(Strict):
     batch_size: Positive
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda|cuda:\d+)$")]
     precision: Literal["float32", "bfloat16", "float16"]
+    tf32: bool
     compile: Literal["auto", True, False]
+    cuda_graphs: bool
+    threads: Positive | None
     train_evaluation: Positive | None
     evaluation_batch_size: Positive
     log_every: Positive

@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from experiments import checkpoint, identity, loop, run
 from experiments.errors import UserError
 from experiments.job import perform
-from experiments.loop import State
+from experiments.step import State
 
 # Dropout draws from the global generator, whose state a checkpoint inside an epoch must carry.
 LONG = (

@@ -96,14 +96,14 @@ def break_run(monkeypatch: pytest.MonkeyPatch, seed: int):
     """A bug that shows with one seed alone."""
     from experiments import loop
 
-    real = loop.training_batches
+    real = loop.training_indices
 
-    def breaking(images, **order):
+    def breaking(num_images, **order):
         if order["seed"] == seed:
             raise RuntimeError("broken on purpose")
-        return real(images, **order)
+        return real(num_images, **order)
 
-    monkeypatch.setattr(loop, "training_batches", breaking)
+    monkeypatch.setattr(loop, "training_indices", breaking)
 
 
 def test_a_failing_run_does_not_stop_the_others_and_is_tried_again(train_py, outputs, monkeypatch):

@@ -22,7 +22,7 @@ from data.batches import Augmentation, DeviceImages
 from data.subsets import balanced_order, shuffled
 from experiments.evaluate import batch_statistics, even_batches
 from experiments.inference.moments import Statistics, statistics
-from experiments.loop import autocast
+from experiments.step import autocast
 from models.norms.normalization import RunningStatistics
 
 IMAGES = 10_000

@@ -12,7 +12,7 @@ from experiments.evaluate import Evaluation, batch_statistics, evaluation_mode, 
 from experiments.inference.groups import PHYSICAL, group_statistics
 from experiments.inference.moments import Statistics, statistics
 from experiments.inference.precise import running_layers, using_statistics
-from experiments.loop import autocast
+from experiments.step import autocast
 
 LARGEST = 4 * 2**30  # bytes
 COPIES = 4  # of the largest layer input alive at once: the input, its deviations, the output, a shortcut
