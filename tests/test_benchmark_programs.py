@@ -1,9 +1,9 @@
 """The benchmark's whole programs: the clock outside, the words that they are started with, and the arithmetic."""
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,7 +19,7 @@ from experiments.script import run as run_script
 def test_a_program_is_timed_to_its_first_mark_and_to_its_end(monkeypatch):
     code = "print('start'); print('here we go'); print('here again')"
     for mark, until_mark, seconds in (("here", 1, 2), ("nowhere", None, 1)):
-        ticks = count()  # the clock moves on by 1 each time that it is looked at
+        ticks = itertools.count()  # the clock moves on by 1 each time that it is looked at
         monkeypatch.setattr(outside, "time", SimpleNamespace(monotonic=lambda ticks=ticks: next(ticks)))
         done = timed(["-c", code], mark=mark)
         assert (done.until_mark, done.seconds) == (until_mark, seconds)
