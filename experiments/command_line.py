@@ -36,6 +36,7 @@ PLUGIN_LAUNCHERS = {
 PLUGINS = {
     "joblib": ("hydra_plugins.hydra_joblib_launcher", "joblib"),
     "ray": ("hydra_plugins.hydra_ray_launcher", "ray"),
+    "ray_packed": ("hydra_plugins.hydra_ray_launcher", "ray"),
     "slurm": ("hydra_plugins.hydra_submitit_launcher", "slurm"),
     "slurm_local": ("hydra_plugins.hydra_submitit_launcher", "slurm"),
 }

@@ -20,6 +20,11 @@ def names_in(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("[!_]*.yaml"))
 
 
+# the others differ from one of these in their depth (ResNet-50 in its blocks too, but it is slow)
+SHALLOW = [name for name in names_in("model") if not name.endswith(("32", "34", "44", "50", "56", "110"))]
+TORCHVISION = [name for name in names_in("model") if name in ("resnet18", "resnet34", "resnet50")]
+
+
 @cache
 def _settings(group: str, name: str) -> dict[str, Any]:
     with initialize_config_dir(str(CONF), version_base="1.3"):

@@ -21,6 +21,7 @@ from experiments.job import perform
 NORMS, MODELS, DATASETS = (list(options(group)) for group in ("norm", "model", "dataset"))
 # what an entry needs to stand on the tiny images of 8x8 pixels with a tiny network
 SUITED = {"gn": ("norm.num_groups=4",), "small_cnn_input_norm": ("model.padding=1",)}
+SUITED |= {f"resnet{depth}": ("model.width=1",) for depth in (18, 34, 50)}
 
 
 def assert_trained_two_steps(result: dict[str, Any]) -> None:

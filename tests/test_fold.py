@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from models_from_conf import build, make_norm, names_in, settings
+from models_from_conf import SHALLOW, TORCHVISION, build, make_norm, names_in, settings
 from test_models_build import IMPOSSIBLE
 from torch import Tensor, nn
 
@@ -13,7 +13,13 @@ from models.normalized_layer import NormalizedLayer
 from models.norms.normalization import Normalization, RunningStatistics
 
 DEPTH = 8  # of the networks that have one: a block of each stage, which is all that a deeper one has
-PAIRS = [(m, n) for m in names_in("model") for n in names_in("norm") if (m, n) not in IMPOSSIBLE]
+SMALLER = {"vgg11": {"width": 0.25}} | {model: {"stem": "small"} for model in TORCHVISION}
+PAIRS = [
+    (model, norm)
+    for model in names_in("model")
+    for norm in names_in("norm")
+    if (model, norm) not in IMPOSSIBLE and (model in SHALLOW or model not in TORCHVISION or norm == "bn")
+]
 
 
 def trained_looking(model: nn.Module, seed: int = 0) -> nn.Module:
@@ -44,8 +50,8 @@ def difference(one: nn.Module, other: nn.Module, x: Tensor) -> tuple[float, floa
 
 @pytest.mark.parametrize(("model", "norm"), PAIRS)
 def test_every_model_and_norm(model, norm):
-    smaller = {"depth": DEPTH} if "depth" in settings("model", model)[1] else {}
-    original = trained_looking(build(model, norm, **smaller, **{"width": 0.25} if model == "vgg11" else {}))
+    default = {"depth": DEPTH} if "depth" in settings("model", model)[1] else {}
+    original = trained_looking(build(model, norm, **SMALLER.get(model, default)))
     result = folded(original)
     counts = {True: 0, False: 0}
     for module in original.modules():

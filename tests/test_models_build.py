@@ -4,16 +4,15 @@ from typing import Any
 
 import pytest
 import torch
-from models_from_conf import build, make_norm, names_in, settings
+from models_from_conf import SHALLOW, TORCHVISION, build, make_norm, names_in, settings
 from torch import nn
 
 from models.initialize import Initialization
 from models.norms.normalization import Normalization
 
-SHALLOW = [name for name in names_in("model") if not name.endswith(("32", "44", "56", "110"))]
 IMPOSSIBLE = {("mlp", "gn"), ("mlp", "in"), ("mlp_mixed", "in"), ("small_cnn_input_norm", "gn")}
 NUM_PLACES = {"resnet20": 19, "plain20": 19, "small_cnn": 3, "small_cnn_input_norm": 3, "mlp": 1, "mlp_mixed": 2}
-NUM_PLACES["vgg11"] = 8
+NUM_PLACES |= {"vgg11": 8, "resnet18": 1 + 16 + 3}
 
 
 def kept(model: nn.Module) -> list[str]:
@@ -26,7 +25,7 @@ PAIRS += [(model, "bn") for model in names_in("model") if model not in SHALLOW] 
 
 @pytest.mark.parametrize(("model", "norm"), PAIRS)
 def test_every_pair_trains_or_is_refused(model: str, norm: str) -> None:
-    shapes = {"vgg11": (3, 32, 32), "small_cnn": (3, 16, 16)}
+    shapes = {"vgg11": (3, 32, 32), "small_cnn": (3, 16, 16)} | dict.fromkeys(TORCHVISION, (3, 64, 64))
     shape = (1, 28, 28) if model in ("mlp", "mlp_mixed", "small_cnn_input_norm") else shapes.get(model, (3, 8, 8))
     if (model, norm) in IMPOSSIBLE:
         with pytest.raises(ValueError, match=r"does not divide|stands on a vector"):
@@ -42,7 +41,7 @@ def test_every_pair_trains_or_is_refused(model: str, norm: str) -> None:
         assert parameter.grad.isfinite().all(), name
 
 
-@pytest.mark.parametrize("model", SHALLOW)
+@pytest.mark.parametrize("model", [*SHALLOW, "resnet50"])
 def test_norms_are_made_in_the_order_of_the_forward_pass(model: str) -> None:
     changes = {"shortcut": "B"} if model == "resnet20" else {}
     made: list[nn.Module] = []
@@ -97,7 +96,8 @@ def test_biases_stand_exactly_where_no_shift_follows(model: str) -> None:
     assert with_bias(build(model, "ln_chw", **before)) == {"classifier"}
     assert with_bias(build(model, make_norm("bn", affine=False), **before, **same)) == every_layer
     assert with_bias(build(model, "none", **before)) == every_layer
-    assert with_bias(build(model, "bn", norm_position="after")) == every_layer
+    if model not in TORCHVISION:  # whose norms stand before the activations only
+        assert with_bias(build(model, "bn", norm_position="after")) == every_layer
     (first,) = kept(build(model, "bn", **before, norms="first:1", input_norm=False))
     assert with_bias(build(model, "bn", **before, norms="first:1")) == every_layer - {first.replace("norm", "layer")}
 

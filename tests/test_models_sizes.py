@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from models_from_conf import build, names_in
+from models_from_conf import SHALLOW, TORCHVISION, build
 from torch import nn
 
 from models.norms.normalization import Normalization
@@ -94,13 +94,13 @@ def test_vgg11_size_is_pinned() -> None:
 
 
 @pytest.mark.parametrize("image_shape", [(3, 32, 32), (1, 28, 28), (3, 17, 23)])
-@pytest.mark.parametrize("model", [name for name in names_in("model") if not name.endswith(("32", "44", "56", "110"))])
+@pytest.mark.parametrize("model", SHALLOW)
 def test_every_model_takes_every_image_size(model: str, image_shape: tuple[int, int, int]) -> None:
     net = build(model, "bn", image_shape=image_shape, num_classes=7)
     assert net(torch.randn(3, *image_shape)).shape == (3, 7)
 
 
-@pytest.mark.parametrize("model", [name for name in names_in("model") if not name.endswith(("32", "44", "56", "110"))])
+@pytest.mark.parametrize("model", [name for name in SHALLOW if name not in TORCHVISION])
 def test_width_multiplies_the_features(model: str) -> None:
     hidden = {
         name: (module.weight.shape[0], wide.weight.shape[0])
