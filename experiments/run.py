@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,8 @@ class Run:
         # until the next point, so that it is asked for numbers once an interval and not at every step.
         self.interval: list[torch.Tensor] = []
         self.train_seconds = 0.0
+        self.scores: Scores | None = None  # of the newest evaluation
+        self.diverged_at: int | None = None  # the step whose batch loss was non-finite or exploded
         self.probes = probes.load(parts.settings, model, parts.splits)
 
     def execute(self) -> Outcome:
@@ -74,11 +77,24 @@ class Run:
         Raises:
             Stopped: after saving, when SIGINT or SIGTERM asked for it.
         """
+        for _ in self.steps():
+            pass
+        if self.scores is None:  # the run was killed between its last checkpoint and its result
+            self.scores = self.scorer.score(self.state.model, whole=True)
+        return Outcome(self.scores, self.diverged_at, self.state.step, self.train_seconds)
+
+    def steps(self) -> Iterator[State]:
+        """Train, yielding after every optimizer step with all that belongs to it: records, evaluation, checkpoint.
+
+        The time until the caller asks for the next step counts as nobody's. Closing the generator closes the records.
+
+        Raises:
+            Stopped: after saving, when SIGINT or SIGTERM asked for it.
+        """
         settings, length, state = self.parts.settings, self.parts.length, self.state
         record = self._open()
         forward = compiled(state.model, settings, self.parts.device, length.total_steps - state.step)
         progress = Progress(state.step, length.total_steps, settings.batch_size)
-        scores, diverged_at = None, None
         try:
             with stop_requests() as request:
                 began = time.monotonic()
@@ -87,32 +103,33 @@ class Run:
                     finished = state.step == length.total_steps
                     epoch_ends = finished or state.step % length.steps_per_epoch == 0
                     if epoch_ends or state.step % settings.log_every == 0:
-                        diverged_at = self._log_interval(record, progress)
+                        self.diverged_at = self._log_interval(record, progress)
                     save = epoch_ends or state.step % settings.checkpoint_every == 0 or request.signal is not None
                     probe = self._probe_is_due(epoch_ends, finished)
-                    if save or probe or diverged_at is not None:
+                    if save or probe or self.diverged_at is not None:
                         self._count_time(began)
-                        if epoch_ends or diverged_at is not None:
-                            scores = self._log_epoch(record, whole=finished or diverged_at is not None)
-                            if finished and not scores.finite:
-                                diverged_at = diverged_at or state.step  # the last step broke the weights
-                        if diverged_at is not None:
+                        if epoch_ends or self.diverged_at is not None:
+                            whole = finished or self.diverged_at is not None
+                            self.scores = self._log_epoch(record, whole)
+                            if finished and not self.scores.finite:
+                                self.diverged_at = self.diverged_at or state.step  # the last step broke the weights
+                        if self.diverged_at is not None:
                             break
                         if probe:
-                            self._probe(record, scores if epoch_ends else None)
+                            self._probe(record, self.scores if epoch_ends else None)
                         if save:
                             self._save(record)
                         if request.signal is not None and not finished:
                             log.info("stopped and saved at step %d of %d", state.step, length.total_steps)
                             raise Stopped(128 + request.signal)
                         began = time.monotonic()
-            record.end(diverged_at is not None)
+                    paused = time.monotonic()
+                    yield state
+                    began += time.monotonic() - paused
+            record.end(self.diverged_at is not None)
         finally:
             progress.close()
             record.close()
-        if scores is None:  # the run was killed between its last checkpoint and its result
-            scores = self.scorer.score(state.model, whole=True)
-        return Outcome(scores, diverged_at, state.step, self.train_seconds)
 
     def _open(self) -> Record:
         """The run's records, from the start or from where its newest checkpoint left them."""
