@@ -32,9 +32,7 @@ class Words:
     values: dict[str, str]  # the settings, as they were written
 
 
-def run(
-    description: str, arguments: Sequence[str], command: Callable[[Words], None], needs_words: bool = True
-) -> int:
+def run(description: str, arguments: Sequence[str], command: Callable[[Words], None], needs_words: bool = True) -> int:
     """Run a script's `command`; returns its exit code.
 
     Args:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -55,7 +56,10 @@ class Bare:
         self._why_not_compiled: str | None = None if case.compile else "not asked for"
         if case.compile:
             self._compile()
-        self._warm_up()
+        for one in self._losses.values():
+            self._step(one)
+        if self._device.type == "cuda":  # the first passes choose kernels
+            self.measure()
 
     def facts(self) -> dict[str, Any]:
         """FLOPs an image, the number of parameters, and what became of the compilation."""
@@ -73,7 +77,7 @@ class Bare:
         `forward_folded` is a forward pass without running statistics, of networks that have any.
         """
         found = {
-            f"step_{form}": seconds(lambda loss=loss: self._step(loss), self._device, self._steps)
+            f"step_{form}": seconds(partial(self._step, loss), self._device, self._steps)
             for form, loss in self._losses.items()
         }
         for form, forward in self._forwards.items():
@@ -122,8 +126,3 @@ class Bare:
             return
         self._losses["compiled"], self._forwards["compiled"] = loss, forward
         self._compiling = time.perf_counter() - began
-
-    def _warm_up(self) -> None:
-        for loss in self._losses.values():
-            self._step(loss)
-        self.measure() if self._device.type == "cuda" else None

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 
 from experiments.benchmark.clock import seconds
+from experiments.benchmark.hardware import cores, physical_bytes
 from experiments.device import DTYPES, configure, resolve
 from experiments.environment import environment
-from experiments.benchmark.hardware import cores, physical_bytes
 
 SIZES = {"cuda": (4096, 8192), "cpu": (1024, 2048)}  # of square matrices
 REPEATS = {"cuda": 10, "cpu": 3}

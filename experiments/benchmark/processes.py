@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -55,12 +55,14 @@ class Process:
 
     @contextmanager
     def fresh(self) -> Iterator["Process"]:
-        """A process that has computed nothing yet answers inside; `finish` need not be called."""
+        """A process that has computed nothing yet answers inside."""
         self.ask(do="begin")
-        self._open = True
         yield self
-        if self._open:
-            self.finish()
+        self.finish()
+
+    def wait_until_ready(self) -> None:
+        """Wait for its imports, which would disturb what others measure."""
+        self.ask(do="wait")
 
     def prepare(self, name: str, request: dict[str, Any]) -> dict[str, Any]:
         """Make what `request` says, under a name.
@@ -77,7 +79,6 @@ class Process:
 
     def finish(self) -> dict[str, Any]:
         """The most memory that the fresh process had, in bytes (`peak_bytes`: of the GPU's where it used one)."""
-        self._open = False
         return self.ask(do="finish")
 
     def ask(self, **request: Any) -> dict[str, Any]:
@@ -96,17 +97,13 @@ class Process:
 
     def close(self) -> None:
         """End the process and all that it started."""
-        try:
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
-            try:
+            with suppress(BrokenPipeError):  # a request that was never read
                 pipe.close()
-            except BrokenPipeError:  # a request that was never read
-                pass
 
     def _read_line(self) -> bytes:
         """The answer's line. A dead process is noticed even while workers of its hold the pipe open."""
@@ -153,6 +150,9 @@ class Processes:
             self.__exit__(None, None, None)
             raise
         return self
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
 
     def __getitem__(self, kind: str) -> Process:
         return self._all[kind]

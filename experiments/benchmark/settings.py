@@ -1,6 +1,6 @@
 """The settings of the benchmark, as its command line gives them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -11,14 +11,16 @@ from experiments.settings import Positive, Strict
 
 Part = Literal["machine", "training", "growth", "programs"]
 Model = Literal["resnet20", "small_cnn", "mlp", "resnet18"]
+PARTS: tuple[Part, ...] = get_args(Part)
+MODELS: tuple[Model, ...] = get_args(Model)
 
 
 class BenchmarkSettings(Strict):
     """What is measured, and how thoroughly."""
 
-    parts: Annotated[list[Part], Field(min_length=1)] = ["machine", "training", "growth", "programs"]
-    models: list[Model] = ["resnet20", "small_cnn", "mlp", "resnet18"]
-    norms: list[str] = ["bn", "ln", "gn", "none"]
+    parts: list[Part] = Field(list(PARTS), min_length=1)
+    models: list[Model] = Field(list(MODELS))
+    norms: list[str] = Field(["bn", "ln", "gn", "none"], min_length=1)
     rounds: Positive = 3
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda|cuda:\d+)$")] = "auto"
     precision: Literal["float32", "bfloat16", "float16"] = "float32"

@@ -24,6 +24,13 @@ from experiments.benchmark.hardware import cores
 from experiments.device import resolve
 from experiments.errors import UserError
 
+try:
+    from torchvision import transforms
+
+    WHY_NOT = ""
+except Exception as error:  # torchvision beside another build of PyTorch fails in several ways
+    transforms, WHY_NOT = None, " ".join(str(error).split())
+
 TRIAL_STEPS = 4  # of each number of workers
 
 
@@ -133,7 +140,7 @@ class Usual:
     def _best_number_of_workers(self) -> int:
         """0, 1, 2, 4, … up to the cores, each tried for a few steps after one that starts the workers."""
         most = cores()
-        for workers in sorted({0, most, *(2**power for power in range(most.bit_length()))} - set(range(most + 1, 99))):
+        for workers in sorted({0, most, *(2**power for power in range(most.bit_length()))}):
             loader = self._loader(self._training_images, workers, training=True)
             self._train(loader, 1)
             steps = min(TRIAL_STEPS if self._device.type == "cpu" else 20 * TRIAL_STEPS, len(loader))
@@ -151,10 +158,8 @@ def _transforms(case: Case, mean: tuple[float, ...], std: tuple[float, ...]) -> 
     Raises:
         UserError: when torchvision cannot be imported.
     """
-    try:
-        from torchvision import transforms
-    except Exception as error:  # torchvision beside another build of PyTorch fails in several ways
-        raise UserError(f"torchvision cannot be imported ({' '.join(str(error).split())})") from None
+    if transforms is None:
+        raise UserError(f"torchvision cannot be imported ({WHY_NOT})")
     plain = [transforms.ToTensor(), transforms.Normalize(mean, std)]
     drawn: list[Any] = []
     if case.crop_padding:

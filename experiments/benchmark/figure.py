@@ -1,0 +1,112 @@
+"""The benchmark as a figure: rates, ratios against what is aimed at, and growth."""
+
+from typing import TYPE_CHECKING, Any
+
+from experiments.benchmark.numbers import TARGETS
+from experiments.report.figures import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, Drawing, draw
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+CONTENDERS = {  # rate: label, colour, marker
+    "usual": ("the usual way", ORANGE, "s"),
+    "normlab": ("normlab", BLUE, "o"),
+    "bare": ("bare network", GREEN, "D"),
+    "limit": ("matrix products", GREY, "|"),
+}
+RATIOS = {
+    "training / usual": ("training, to the usual way", ORANGE, "s"),
+    "epoch / usual": ("epoch, to the usual way", VERMILION, "s"),
+    "training / bare": ("training, to the bare network", GREEN, "D"),
+    "epoch / bare": ("epoch, to the bare network", SKY, "D"),
+    "training / limit": ("training, to matrix products", GREY, "|"),
+}
+ROW = 0.24  # inches of a case
+
+
+def picture(content: dict[str, Any]) -> Drawing | None:
+    """Rates and ratios side by side, growth below; None where neither was measured."""
+    cases = (content.get("training") or {}).get("cases", {})
+    growth = content.get("growth") or {}
+    if not cases and not growth:
+        return None
+    heights = ([1.3 + ROW * len(cases)] if cases else []) + ([2.4] if growth else [])
+
+    def paint(figure: "Figure") -> None:
+        rows = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+        if cases:
+            rates, ratios = rows[0].subplots(1, 2, sharey=True)
+            _rates(rates, cases)
+            _ratios(ratios, cases)
+        if growth:
+            for axis, (name, points) in zip(
+                rows[-1].subplots(1, len(growth), squeeze=False)[0], growth.items(), strict=True
+            ):
+                _growth(axis, name, points)
+
+    alt = "Images a second of training for each network and norm: the usual way, normlab, the bare network and the "
+    alt += "limit of matrix products; normlab's rate over the others'; and normlab's time for an image against sizes."
+    return draw("benchmark", "Throughput", alt, paint, width=8.4, height=sum(heights))
+
+
+def _rates(axis: "Axes", cases: dict[str, Any]) -> None:
+    for name, (label, colour, marker) in CONTENDERS.items():
+        _dots(axis, [case["rates"].get(name) for case in cases.values()], label, colour, marker)
+    axis.set_xscale("log")
+    axis.set_xlabel("images/s of training")
+    axis.set_title("Images a second")
+    axis.set_yticks(range(len(cases)), list(cases))
+    axis.set_ylim(len(cases) - 0.5, -0.5)
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.5 / (ROW * len(cases) + 0.2)), ncols=2)
+
+
+def _ratios(axis: "Axes", cases: dict[str, Any]) -> None:
+    for name, (label, colour, marker) in RATIOS.items():
+        _dots(axis, [case["ratios"].get(name) for case in cases.values()], label, colour, marker)
+    for target in sorted(set(TARGETS.values())):
+        axis.axvline(target, color=BLACK, linewidth=0.8, linestyle="--")
+    axis.set_xscale("log")
+    ticks = (0.1, 0.2, 0.5, 1, 2, 5, 10)
+    low, high = axis.get_xlim()
+    shown = [tick for tick in ticks if low <= tick <= high]
+    axis.set_xticks(shown, [f"{tick:g}" for tick in shown])
+    axis.minorticks_off()
+    axis.set_xlabel("normlab's rate over theirs (dashed: what is aimed at)")
+    axis.set_title("Ratios")
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.5 / (ROW * len(axis.get_yticks()) + 0.2)), ncols=2)
+
+
+def _dots(axis: "Axes", values: list[dict[str, float] | None], label: str, colour: str, marker: str) -> None:
+    """A dot a case at its median, with a line from the smallest to the largest."""
+    rows = [row for row, value in enumerate(values) if value is not None]
+    there = [value for value in values if value is not None]
+    if not there:
+        return
+    axis.hlines(rows, [one["min"] for one in there], [one["max"] for one in there], color=colour, linewidth=1)
+    axis.plot([one["median"] for one in there], rows, marker, color=colour, label=label, markersize=5, linestyle="none")
+
+
+def _growth(axis: "Axes", name: str, points: dict[str, Any]) -> None:
+    sizes = [int(size) for size in points]
+    for key, label, colour in (
+        ("training_seconds_per_image", "training", BLUE),
+        ("epoch_seconds_per_image", "whole epoch", GREEN),
+    ):
+        spreads = [point[key] for point in points.values()]
+        axis.plot(sizes, [1e3 * one["median"] for one in spreads], "o-", color=colour, label=label, markersize=4)
+        axis.fill_between(
+            sizes,
+            [1e3 * one["min"] for one in spreads],
+            [1e3 * one["max"] for one in spreads],
+            color=colour,
+            alpha=0.15,
+        )
+    axis.set_xscale("log", base=2)
+    axis.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axis.minorticks_off()
+    axis.set_ylim(bottom=0)
+    axis.set_xlabel(name)
+    axis.set_ylabel("ms an image")
+    axis.set_title(f"Time against {name}")
+    axis.legend()
