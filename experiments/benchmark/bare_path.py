@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import torch
+import torch._dynamo  # the first optimizer imports it: seconds that are better spent once
 import torch.nn.functional as F
 from torch import Tensor, nn
 

@@ -62,8 +62,11 @@ def main(kind: str, threads: int | None) -> int:
             sys.stderr.flush()
             os._exit(0)
         _, status = os.waitpid(child, 0)
-        if status != 0:
-            return os.waitstatus_to_exitcode(status) % 256 or 1
+        code = os.waitstatus_to_exitcode(status)
+        if code < 0:  # ended by a signal (SIGKILL where memory ran out): by which, the parent is to see
+            os.kill(os.getpid(), -code)
+        if code != 0:
+            return code
     return 0
 
 
@@ -98,9 +101,8 @@ def _serve(make: Any, answers: TextIO) -> None:
 
 def _peak_device_bytes() -> int:
     """The most memory of a GPU that tensors took, or 0 without one."""
-    import torch
-
-    return torch.cuda.max_memory_allocated() if torch.cuda.is_initialized() else 0
+    torch = sys.modules.get("torch")
+    return torch.cuda.max_memory_allocated() if torch is not None and torch.cuda.is_initialized() else 0
 
 
 def _answer(answers: TextIO, content: dict[str, Any]) -> None:

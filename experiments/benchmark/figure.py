@@ -13,14 +13,14 @@ CONTENDERS = {  # rate: label, colour, marker
     "usual": ("the usual way", ORANGE, "s"),
     "normlab": ("normlab", BLUE, "o"),
     "bare": ("bare network", GREEN, "D"),
-    "limit": ("matrix products", GREY, "|"),
+    "limit": ("limit of matrix products", GREY, "|"),
 }
 RATIOS = {
-    "training / usual": ("training, to the usual way", ORANGE, "s"),
-    "epoch / usual": ("epoch, to the usual way", VERMILION, "s"),
-    "training / bare": ("training, to the bare network", GREEN, "D"),
-    "epoch / bare": ("epoch, to the bare network", SKY, "D"),
-    "training / limit": ("training, to matrix products", GREY, "|"),
+    "training / usual": ("training / usual", ORANGE, "s"),
+    "epoch / usual": ("epoch / usual", VERMILION, "s"),
+    "training / bare": ("training / bare", GREEN, "D"),
+    "epoch / bare": ("epoch / bare", SKY, "D"),
+    "training / limit": ("training / limit", GREY, "|"),
 }
 ROW = 0.24  # inches of a case
 
@@ -31,14 +31,16 @@ def picture(content: dict[str, Any]) -> Drawing | None:
     growth = content.get("growth") or {}
     if not cases and not growth:
         return None
-    heights = ([1.3 + ROW * len(cases)] if cases else []) + ([2.4] if growth else [])
+    heights = ([1.7 + ROW * len(cases)] if cases else []) + ([2.4] if growth else [])
 
     def paint(figure: "Figure") -> None:
         rows = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
         if cases:
-            rates, ratios = rows[0].subplots(1, 2, sharey=True)
-            _rates(rates, cases)
-            _ratios(ratios, cases)
+            left, right = rows[0].subfigures(1, 2, width_ratios=(1.15, 1))
+            _rates(left.subplots(), cases)
+            _ratios(right.subplots(), cases)
+            left.legend(loc="outside lower center", ncols=2)  # two rows in both, so that the panels are level
+            right.legend(loc="outside lower center", ncols=3)
         if growth:
             for axis, (name, points) in zip(
                 rows[-1].subplots(1, len(growth), squeeze=False)[0], growth.items(), strict=True
@@ -53,12 +55,10 @@ def picture(content: dict[str, Any]) -> Drawing | None:
 def _rates(axis: "Axes", cases: dict[str, Any]) -> None:
     for name, (label, colour, marker) in CONTENDERS.items():
         _dots(axis, [case["rates"].get(name) for case in cases.values()], label, colour, marker)
-    axis.set_xscale("log")
+    _log_axis(axis)
     axis.set_xlabel("images/s of training")
     axis.set_title("Images a second")
-    axis.set_yticks(range(len(cases)), list(cases))
-    axis.set_ylim(len(cases) - 0.5, -0.5)
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.5 / (ROW * len(cases) + 0.2)), ncols=2)
+    _case_axis(axis, list(cases))
 
 
 def _ratios(axis: "Axes", cases: dict[str, Any]) -> None:
@@ -66,15 +66,26 @@ def _ratios(axis: "Axes", cases: dict[str, Any]) -> None:
         _dots(axis, [case["ratios"].get(name) for case in cases.values()], label, colour, marker)
     for target in sorted(set(TARGETS.values())):
         axis.axvline(target, color=BLACK, linewidth=0.8, linestyle="--")
-    axis.set_xscale("log")
-    ticks = (0.1, 0.2, 0.5, 1, 2, 5, 10)
-    low, high = axis.get_xlim()
-    shown = [tick for tick in ticks if low <= tick <= high]
-    axis.set_xticks(shown, [f"{tick:g}" for tick in shown])
-    axis.minorticks_off()
+    _log_axis(axis)
     axis.set_xlabel("normlab's rate over theirs (dashed: what is aimed at)")
     axis.set_title("Ratios")
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.5 / (ROW * len(axis.get_yticks()) + 0.2)), ncols=2)
+    _case_axis(axis, [""] * len(cases))
+
+
+def _log_axis(axis: "Axes") -> None:
+    """A logarithmic horizontal axis with plain numbers."""
+    axis.set_xscale("log")
+    low, high = axis.get_xlim()
+    steps = (1, 2, 5) if high / low < 300 else (1,)
+    ticks = [step * 10**power for power in range(-4, 9) for step in steps if low <= step * 10**power <= high]
+    axis.set_xticks(ticks, [f"{tick:,g}" if tick < 1 else f"{tick:,.0f}" for tick in ticks])
+    axis.minorticks_off()
+
+
+def _case_axis(axis: "Axes", labels: list[str]) -> None:
+    """A row a case, the first at the top."""
+    axis.set_yticks(range(len(labels)), labels)
+    axis.set_ylim(len(labels) - 0.5, -0.5)
 
 
 def _dots(axis: "Axes", values: list[dict[str, float] | None], label: str, colour: str, marker: str) -> None:

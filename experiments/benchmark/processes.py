@@ -18,6 +18,7 @@ from typing import Any
 from experiments.environment import ROOT
 from experiments.errors import UserError
 
+MODULE = "experiments.benchmark.contender"
 LONGEST_ANSWER = 1800.0  # seconds: a compilation and a slice on a slow machine take less
 TAIL_LINES = 15
 
@@ -39,7 +40,7 @@ class Process:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
         if threads is not None:
             environment |= {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-        command = [sys.executable, "-m", "experiments.benchmark.contender", kind, json.dumps(threads)]
+        command = [sys.executable, "-m", MODULE, kind, json.dumps(threads)]
         with open(self._stderr, "wb") as stderr:
             # A session of its own: a Ctrl-C reaches the parent alone, which then ends the process with all its workers.
             self._process = subprocess.Popen(
