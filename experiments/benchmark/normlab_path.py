@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch._dynamo  # noqa: F401 - the first optimizer imports it: seconds that are better spent once
 from torch import nn
 
 from experiments import identity
