@@ -1,6 +1,7 @@
 """The benchmark of throughput: the numbers made from slices, and a quick run of it end to end."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from call_script import assert_refused, call
 import scripts.benchmark as benchmark_script
 from experiments import build, script
 from experiments.benchmark import command, compare, numbers, result, rounds, training
+from experiments.benchmark.budget import Budget
 from experiments.benchmark.cases import Case, cases
 from experiments.benchmark.flops import flops_per_image
 from experiments.benchmark.processes import Processes
@@ -223,3 +225,13 @@ def test_what_the_project_refuses_is_left_out_with_the_reason(monkeypatch: pytes
     assert found["cases"] == {}
     assert found["skipped"].keys() == {"mlp-28+in"}
     assert "normalizes over the positions" in found["skipped"]["mlp-28+in"]
+
+
+def test_a_budget_is_spent_by_shares(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 50.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    budget = Budget(10.0)
+    now = 54.0
+    assert budget.spent == 4.0
+    assert budget.on_time(0.4)
+    assert not budget.on_time(0.39)

@@ -17,6 +17,6 @@ class Budget:
     def spent(self) -> float:
         return time.monotonic() - self._began
 
-    def share_left(self, done: int, total: int) -> bool:
-        """Whether the part is not late: `done` of `total` equal pieces have taken no more than their share."""
-        return self.spent <= self.seconds * (done + 1) / total
+    def on_time(self, share: float) -> bool:
+        """Whether what may take this share of the time, in (0, 1], has not used it up."""
+        return self.spent <= self.seconds * share

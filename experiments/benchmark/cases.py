@@ -27,6 +27,7 @@ class Case:
     batch_size: int
     steps: int  # an epoch
     rounds: int  # at most
+    weight: float  # of its share of the time there is
     compile: bool  # whether the bare network is measured compiled too
     device: str
     precision: str
@@ -97,6 +98,7 @@ class _Shape:
     flip: bool
     cpu: tuple[int, int]  # batch size, steps
     cuda: tuple[int, int]
+    weight: float  # about the seconds that a case takes on two quiet cores
     compiles: bool  # whether compiling it on CPUs is cheap enough to be done each time
     cpu_rounds: int = 100
 
@@ -104,11 +106,11 @@ class _Shape:
 # Steps on CPUs are such that an epoch takes about three seconds on two cores; on GPUs an epoch on small images is one
 # of CIFAR's size.
 SHAPES = (
-    _Shape("resnet20", 32, 3, 4, True, (128, 6), (128, 390), compiles=True),
-    _Shape("small_cnn", 32, 3, 4, True, (128, 20), (128, 390), compiles=True),
-    _Shape("mlp", 28, 1, 2, False, (128, 160), (128, 390), compiles=True),
-    _Shape("resnet18", 64, 3, 4, True, (64, 4), (256, 100), compiles=False, cpu_rounds=2),
-    _Shape("resnet18", 224, 3, 4, True, (16, 2), (128, 20), compiles=False, cpu_rounds=2),
+    _Shape("resnet20", 32, 3, 4, True, (128, 6), (128, 390), 50, compiles=True),
+    _Shape("small_cnn", 32, 3, 4, True, (128, 20), (128, 390), 30, compiles=True),
+    _Shape("mlp", 28, 1, 2, False, (128, 80), (128, 390), 20, compiles=True),
+    _Shape("resnet18", 64, 3, 4, True, (64, 4), (256, 100), 25, compiles=False, cpu_rounds=2),
+    _Shape("resnet18", 224, 3, 4, True, (16, 2), (128, 20), 40, compiles=False, cpu_rounds=2),
 )
 
 
@@ -137,6 +139,7 @@ def _case(shape: _Shape, norm: str, settings: BenchmarkSettings, device_type: st
         batch_size,
         steps,
         rounds,
+        shape.weight,
         compile=shape.compiles or on_cuda or settings.full,
         device=settings.device,
         precision=settings.precision,

@@ -12,7 +12,7 @@ from experiments.benchmark.rounds import in_rounds
 from experiments.benchmark.settings import BenchmarkSettings
 from experiments.progress import duration
 
-SECONDS = 150.0  # of the whole part on CPUs, unless full=true
+SECONDS = 120.0  # of the whole part on CPUs, unless full=true
 TIMES = (1, 2, 4)  # training images, in those of the case
 DEPTHS = (8, 14, 20, 32)
 BATCH_SIZES = (32, 64, 128, 256)
@@ -33,8 +33,8 @@ def measure(settings: BenchmarkSettings, processes: Processes, device_type: str)
         series = {name: dict(list(points.items())[:2]) for name, points in series.items()}
     budget = Budget(float("inf") if settings.full else SECONDS)
     found = {}
-    for number, (name, points) in enumerate(series.items()):
-        found[name] = _measure(points, processes, budget, (number, len(series)))
+    for number, (name, points) in enumerate(series.items(), 1):
+        found[name] = _measure(points, processes, budget, number / len(series))
         print(f"{name}: {_line(found[name])} [{duration(budget.spent)}]", flush=True)
     return found
 
@@ -44,16 +44,14 @@ def _with_batch(case: Case, size: int, quick: bool) -> Case:
     return replace(case, batch_size=size, steps=2 if quick else max(2, case.num_train // size))
 
 
-def _measure(
-    points: dict[int, Case], processes: Processes, budget: Budget, place: tuple[int, int]
-) -> dict[str, dict[str, Any]]:
+def _measure(points: dict[int, Case], processes: Processes, budget: Budget, share: float) -> dict[str, dict[str, Any]]:
     """One series: its runs stay alive side by side in one process and take turns."""
     with processes["normlab"].fresh() as process:
         for size, case in points.items():
             process.prepare(str(size), {"case": case.as_json(), "folder": str(processes.folder)})
         measure = {str(size): partial(process.measure, str(size)) for size in points}
         rounds = next(iter(points.values())).rounds
-        slices = in_rounds(measure, rounds, lambda: budget.share_left(*place))
+        slices = in_rounds(measure, rounds, lambda: budget.on_time(share))
     return {
         str(size): {
             "case": case.as_json(),

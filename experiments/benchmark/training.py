@@ -12,7 +12,7 @@ from experiments.benchmark.settings import BenchmarkSettings
 from experiments.command_line import options
 from experiments.progress import duration
 
-SECONDS = 480.0  # of the whole part on CPUs, unless full=true
+SECONDS = 600.0  # of the whole part on CPUs, unless full=true
 CONTENDERS = ("normlab", "usual", "bare")
 
 
@@ -22,10 +22,12 @@ def measure(settings: BenchmarkSettings, processes: Processes, device_type: str)
     budget = Budget(float("inf") if settings.full else SECONDS)
     found: dict[str, Any] = {"cases": {}, "skipped": _missing_models(settings)}
     workers: dict[str, int] = {}  # the best number is a matter of the images and the network, not of the norm
-    for number, case in enumerate(chosen):
+    share, whole = 0.0, sum(case.weight for case in chosen)
+    for case in chosen:
+        share += case.weight / whole
         key = f"{case.model}-{case.image_size}"
         try:
-            measured = _measure(case, processes, workers.get(key), budget, (number, len(chosen)))
+            measured = _measure(case, processes, workers.get(key), budget, share)
         except Refused as error:
             found["skipped"][case.name] = str(error)
             print(f"{case.name}: left out: {error}", flush=True)
@@ -46,15 +48,13 @@ def _missing_models(settings: BenchmarkSettings) -> dict[str, str]:
     }
 
 
-def _measure(
-    case: Case, processes: Processes, workers: int | None, budget: Budget, place: tuple[int, int]
-) -> dict[str, Any]:
+def _measure(case: Case, processes: Processes, workers: int | None, budget: Budget, share: float) -> dict[str, Any]:
     """One case.
 
     Raises:
         Refused: when normlab does not train this combination.
     """
-    late = not budget.share_left(*place)
+    late = not budget.on_time(share)
     request = {"case": case.as_json(), "folder": str(processes.folder), "workers": workers}
     facts: dict[str, Any] = {}
     left_out: dict[str, str] = {}
@@ -77,7 +77,7 @@ def _measure(
             left_out[kind] = str(error)
     measure = {kind: partial(process.measure, case.name) for kind, process in taking_part.items()}
     measure["machine"] = partial(processes["machine"].measure, "machine")
-    slices = in_rounds(measure, case.rounds, lambda: budget.share_left(*place))
+    slices = in_rounds(measure, case.rounds, lambda: budget.on_time(share))
     peaks = {kind: process.finish()["peak_bytes"] for kind, process in taking_part.items()}
     if "bare" in facts and facts["bare"]["not_compiled"] and "compiled" not in left_out:
         left_out["compiled"] = facts["bare"]["not_compiled"]
