@@ -38,7 +38,7 @@ class Process:
         self.kind = kind
         self._stderr = folder / f"{kind}.stderr"
         environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-        # A library that looks for GPUs while it is imported must not start the driver: forked processes could not use it.
+        # Looking for GPUs while it is imported must not start the driver, which forked processes could not use then.
         environment["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
         if threads is not None:
             environment |= {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
