@@ -63,7 +63,7 @@ def perform(config: dict[str, Any], name_lines: bool = False) -> dict[str, Any]:
     with console_log(folder.name if name_lines else None):
         if result.read(folder) is None:
             check_outputs(settings.paths.outputs)
-            parts = _build(config, settings)
+            parts = build_parts(config, settings)
             with _locked(folder):
                 finished = result.read(folder)  # another process may have made it while this one prepared
                 return finished or _train(parts, folder)
@@ -108,7 +108,7 @@ def _locked(folder: Path) -> Iterator[None]:
         raise UserError(f"another process is working on {folder}; wait for it, or stop it first") from None
 
 
-def _build(config: dict[str, Any], settings: Settings) -> Parts:
+def build_parts(config: dict[str, Any], settings: Settings) -> Parts:
     """Everything that a run needs, checked to fit together before a folder is made."""
     build.check_leaves(config)
     device = resolve(settings.device, settings.precision)

@@ -73,8 +73,8 @@ class Run:
         self.train_seconds = 0.0
         self.probes = probes.load(parts.settings, model, parts.splits)
         self._compiled: bool | None = None  # as the checkpoint that is resumed says
-        self._scores: Scores | None = None  # of the last evaluation
-        self._diverged_at: int | None = None
+        self.scores: Scores | None = None  # of the last evaluation
+        self.diverged_at: int | None = None
 
     def execute(self) -> Outcome:
         """Train to the end.
@@ -85,9 +85,9 @@ class Run:
         with stop_requests() as request:
             for _ in self.steps(request):
                 pass
-        if self._scores is None:  # the run was killed between its last checkpoint and its result
-            self._scores = self.scorer.score(self.state.model, whole=True)
-        return Outcome(self._scores, self._diverged_at, self.state.step, self.train_seconds, bool(self._compiled))
+        if self.scores is None:  # the run was killed between its last checkpoint and its result
+            self.scores = self.scorer.score(self.state.model, whole=True)
+        return Outcome(self.scores, self.diverged_at, self.state.step, self.train_seconds, bool(self._compiled))
 
     def steps(self, request: StopRequest | None = None) -> Iterator[State]:
         """Train, yielding after each optimizer step and all that belongs to it: records, evaluation, probes, saving.
@@ -100,26 +100,29 @@ class Run:
         record = self._open()
         progress = Progress(state.step, length.total_steps, settings.batch_size)
         try:
-            began = time.monotonic()
+            began, first = time.monotonic(), True
             for _ in train(state, self._step(), self.parts.augmentation, settings, length):
                 self.interval.append(torch.stack((state.loss, state.correct.to(state.loss.dtype))))
+                if first:
+                    log.info("first step after %.1f s of training", time.monotonic() - began)
+                    first = False
                 finished = state.step == length.total_steps
                 epoch_ends = finished or state.step % length.steps_per_epoch == 0
                 if epoch_ends or state.step % settings.log_every == 0:
-                    self._diverged_at = self._log_interval(record, progress)
+                    self.diverged_at = self._log_interval(record, progress)
                 save = epoch_ends or state.step % settings.checkpoint_every == 0 or request.signal is not None
                 probe = self._probe_is_due(epoch_ends, finished)
-                pause = save or probe or self._diverged_at is not None
+                pause = save or probe or self.diverged_at is not None
                 if pause:
                     self._count_time(began)
-                    if epoch_ends or self._diverged_at is not None:
-                        scores = self._log_epoch(record, whole=finished or self._diverged_at is not None)
+                    if epoch_ends or self.diverged_at is not None:
+                        scores = self._log_epoch(record, whole=finished or self.diverged_at is not None)
                         if finished and not scores.finite:
-                            self._diverged_at = self._diverged_at or state.step  # the last step broke the weights
-                    if self._diverged_at is not None:
+                            self.diverged_at = self.diverged_at or state.step  # the last step broke the weights
+                    if self.diverged_at is not None:
                         break
                     if probe:
-                        self._probe(record, self._scores if epoch_ends else None)
+                        self._probe(record, self.scores if epoch_ends else None)
                     if save:
                         self._save(record)
                     if request.signal is not None and not finished:
@@ -128,7 +131,7 @@ class Run:
                 yield state
                 if pause:
                     began = time.monotonic()
-            record.end(self._diverged_at is not None)
+            record.end(self.diverged_at is not None)
         finally:
             progress.close()
             record.close()
@@ -209,7 +212,7 @@ class Run:
 
     def _log_epoch(self, record: Record, whole: bool) -> Scores:
         """Evaluate and record."""
-        self._scores = scores = self.scorer.score(self.state.model, whole)
+        self.scores = scores = self.scorer.score(self.state.model, whole)
         curves = scores.curves
         record.write(self.state.step, self._epoch, curves)
         rate = self.state.step * self.parts.settings.batch_size / max(self.train_seconds, 1e-9)

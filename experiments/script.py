@@ -33,12 +33,15 @@ class Words:
     values: dict[str, str]  # the settings, as they were written
 
 
-def run(description: str, arguments: Sequence[str], command: Callable[[Words], None]) -> int:
+def run(description: str, arguments: Sequence[str], command: Callable[[Words], None], needs_words: bool = True) -> int:
     """Run a script's `command`; returns its exit code.
+
+    Args:
+        needs_words: whether a script called without any argument shows its help instead of working.
 
     0: done. 2: a mistake of the user's, one line on standard error. Anything else that is raised is a bug and passes.
     """
-    if not arguments or "-h" in arguments or "--help" in arguments:
+    if (needs_words and not arguments) or "-h" in arguments or "--help" in arguments:
         print(description.strip())
         return 0 if arguments else 2
     keep_memory()

@@ -52,6 +52,16 @@ def test_help_is_the_description(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "what it does\nwhat it does\n"
 
 
+def test_a_script_may_need_no_argument(capsys: pytest.CaptureFixture[str]) -> None:
+    def command(words: Words) -> None:
+        assert words == Words((), {})
+        print("worked")
+
+    assert run("what it does", [], command, needs_words=False) == 0
+    assert run("what it does", ["-h"], command, needs_words=False) == 0
+    assert capsys.readouterr().out == "worked\nwhat it does\n"
+
+
 def test_a_bug_is_not_hidden() -> None:
     def broken(words: Words) -> None:
         raise ZeroDivisionError

@@ -1,0 +1,45 @@
+"""The file that a benchmark leaves: everything that was measured, with what it was measured on."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from experiments import atomic
+from experiments.errors import UserError
+
+KIND = "normlab benchmark"
+SCHEMA = 1
+
+
+def stem(content: dict[str, Any], folder: Path | None, outputs: Path) -> Path:
+    """Where the files go, without their endings: `<outputs>/benchmark/<device>-<commit>`, or in `folder` if given."""
+    if folder is not None:
+        return folder / "benchmark"
+    device = re.sub(r"[^a-z0-9]+", "-", str(content["hardware"]["device_name"]).lower()).strip("-")
+    return outputs / "benchmark" / f"{device}-{(content['commit'] or 'unknown')[:10]}"
+
+
+def write(path: Path, content: dict[str, Any]) -> None:
+    """Write the JSON file, whole or not at all; its folder is made where it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic.write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The content of a benchmark's file.
+
+    Raises:
+        UserError: when there is none, or when it is something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); name the JSON file of a benchmark") from None
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise UserError(f"{path} is no benchmark: it is not JSON; name the file that a benchmark wrote") from None
+    if not isinstance(content, dict) or content.get("kind") != KIND:
+        raise UserError(f"{path} is no benchmark; name the JSON file that a benchmark wrote")
+    if content.get("schema") != SCHEMA:
+        raise UserError(f"{path} has schema {content.get('schema')}, this version of normlab reads {SCHEMA}")
+    return content
