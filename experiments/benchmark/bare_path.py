@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 import torch._dynamo  # the first optimizer imports it: seconds that are better spent once
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from experiments import build
@@ -16,9 +15,9 @@ from experiments.benchmark.clock import seconds
 from experiments.benchmark.flops import flops_per_image
 from experiments.device import configure, resolve
 from experiments.evaluate import evaluation_mode
-from experiments.loop import autocast
 from experiments.optimizer import make_optimizer
 from experiments.settings import Settings
+from experiments.step import autocast, objective
 from models.fold import folded
 
 Forward = Callable[[nn.Module, Tensor], Tensor]
@@ -94,10 +93,7 @@ class Bare:
         return x.to(self._device), y.to(self._device)
 
     def _loss(self, model: nn.Module, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Loss and right predictions, as a step of normlab asks for them."""
-        with autocast(x.device, self._precision):
-            logits = model(x)
-        return F.cross_entropy(logits.float(), y), (logits.detach().argmax(1) == y).sum()
+        return objective(model, x, y, self._precision, 0.0)
 
     def _forward(self, model: nn.Module, x: Tensor) -> Tensor:
         with autocast(x.device, self._precision):
