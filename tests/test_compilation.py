@@ -1,0 +1,105 @@
+"""Whether a run compiles: the choice, what it remembers, and that a resumed run keeps to it."""
+
+import logging
+
+import pytest
+import torch
+
+from experiments import checkpoint, compilation
+from experiments.compilation import Kept, choose, fingerprint
+from experiments.settings import Settings
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+
+
+@pytest.fixture(autouse=True)
+def heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a run says reaches caplog."""
+    monkeypatch.setattr(logging.getLogger("normlab"), "propagate", True)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "device", "steps", "kept", "compiled"),
+    [
+        ("true", CPU, 1, False, True),
+        ("false", CUDA, 10**6, True, False),
+        ("auto", CPU, 10**6, True, False),
+        ("auto", CUDA, 3999, False, False),
+        ("auto", CUDA, 4000, False, True),
+        ("auto", CUDA, 399, True, False),
+        ("auto", CUDA, 400, True, True),
+    ],
+)
+def test_the_choice(compose, wanted, device, steps, kept, compiled):
+    choice = choose(Settings.check(compose(f"compile={wanted}")), device, steps, kept)
+    assert choice.compiled is compiled
+    assert choice.reason.startswith(f"compile={wanted}")
+    if wanted == "auto" and device is CUDA:
+        assert f"{steps:,} are to come" in choice.reason
+
+
+def test_runs_share_compiled_code_where_they_compute_the_same(compose):
+    def name(*overrides: str) -> str:
+        return fingerprint(compose(*overrides), (3, 8, 8), 3, CPU)
+
+    first = name()
+    for same in ("seed=4", "recipe.lr=0.5", "epochs=9", "dataset.num_train=80"):
+        assert name(same) == first, same
+    for other in ("norm=ln", "model=mlp", "batch_size=9", "precision=bfloat16", "recipe.label_smoothing=0.3"):
+        assert name(other) != first, other
+    assert fingerprint(compose(), (3, 8, 8), 4, CPU) != first
+    assert fingerprint(compose(), (3, 8, 8), 3, CUDA) != first
+
+
+def test_what_was_compiled_is_remembered(tmp_path, monkeypatch):
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    kept = Kept(tmp_path / "place", "net")
+    assert not kept
+    kept.use()
+    assert str(tmp_path / "place") == compilation.os.environ["TORCHINDUCTOR_CACHE_DIR"]
+    assert (tmp_path / "place").stat().st_mode & 0o077 == 0  # code that others could write would be run
+    kept.note(12.34)
+    assert Kept(tmp_path / "place", "net")
+    assert not Kept(tmp_path / "place", "other")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "elsewhere")
+    kept.use()
+    assert compilation.os.environ["TORCHINDUCTOR_CACHE_DIR"] == "elsewhere"
+
+
+def test_a_place_that_cannot_be_made_costs_a_warning_alone(tmp_path, caplog):
+    (tmp_path / "file").write_text("")
+    kept = Kept(tmp_path / "file" / "place", "net")
+    kept.use()
+    kept.note(1.0)
+    assert "cannot be kept" in caplog.text
+    assert not kept
+
+
+def test_the_place_follows_the_users_cache_and_the_machine(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    there = compilation.folder(CPU)
+    assert there.is_relative_to(tmp_path / "normlab")
+    assert torch.__version__ in there.name
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 77)
+    assert compilation.folder(CPU) != there
+
+
+def test_a_resumed_run_computes_as_it_began(compose, made, monkeypatch):
+    """`auto` may decide otherwise by then: fewer steps are to come, and the code is kept."""
+    choices = []
+
+    def choosing(settings, device, steps, kept):
+        choices.append(steps)
+        return compilation.Choice(False, "compile=auto: as it happens")
+
+    monkeypatch.setattr(compilation, "choose", choosing)
+    first = made("epochs=2")
+    assert choices == [first.result["steps"]]
+    assert first.result["environment"]["compiled"] is False
+    assert checkpoint.load(first.folder)["extra"]["compiled"] is False
+    (first.folder / "result.json").unlink()
+    made("epochs=2")
+    assert len(choices) == 1
+    (first.folder / "result.json").unlink()
+    made("epochs=2", "compile=false")  # said by the user, it holds
+    assert len(choices) == 2
