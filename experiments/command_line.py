@@ -56,6 +56,7 @@ class Plan:
 
     jobs: tuple[Job, ...]
     multirun: bool
+    needs_gpu: bool = False  # the launcher starts no run without a GPU of this machine
 
 
 def options(group: str) -> dict[str, str]:
@@ -97,7 +98,14 @@ def plan(arguments: Sequence[str]) -> Plan:
                     raise UserError(f"{line} names several values: add -m (--multirun) to make a run of each")
             return Plan((_job(overrides),), False)
         params = [f"{key}={value}" for key, value in (hydra_config.sweeper.get("params") or {}).items()]
-        return Plan(tuple(_job(combination) for combination in _combinations(_parse(params + overrides))), True)
+        jobs = tuple(_job(combination) for combination in _combinations(_parse(params + overrides)))
+        return Plan(jobs, True, _waits_for_gpu(hydra_config.launcher))
+
+
+def _waits_for_gpu(launcher: DictConfig) -> bool:
+    """Whether Ray, on this machine alone, is to give each run a part of a GPU that it has to find by itself."""
+    init, remote = (OmegaConf.select(launcher, f"ray.{part}") or {} for part in ("init", "remote"))
+    return bool(remote.get("num_gpus")) and init.get("address") is None and init.get("num_gpus") is None
 
 
 def _combinations(parsed: list[Override]) -> list[list[str]]:

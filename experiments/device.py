@@ -32,6 +32,15 @@ def resolve(name: str, precision: str) -> torch.device:
     return device
 
 
+def check_gpu() -> None:
+    """Raise UserError on a machine without a usable CUDA device, on which this sweep's runs would wait for ever."""
+    if not torch.cuda.is_available():
+        raise UserError(
+            "this launcher gives each run a part of a GPU, and this machine has none: take hydra/launcher=joblib, or "
+            "say where GPUs are with hydra.launcher.ray.init.address=auto"
+        )
+
+
 def configure(device: torch.device, tf32: bool = False) -> None:
     """The same command gives the same bits: deterministic kernels.
 

@@ -27,8 +27,11 @@ def main(job: Callable[[], Any], arguments: list[str]) -> int:
         planned = plan(arguments)
         keep_memory()
         from experiments import build, identity, sweep  # PyTorch comes with these
+        from experiments.device import check_gpu
         from experiments.paths import check_outputs
 
+        if planned.needs_gpu:
+            check_gpu()
         for one in planned.jobs:
             build.check_leaves(one.config)
             identity.name(one.config)

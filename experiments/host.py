@@ -5,9 +5,8 @@ import os
 import platform
 from pathlib import Path
 
-# glibc's mallopt parameters (malloc.h) and the largest threshold that it takes on 64-bit machines.
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-LARGEST_THRESHOLD = 32 * 2**20
+# glibc's mallopt parameters (malloc.h).
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 NEVER = 2**31 - 1
 
 
@@ -25,7 +24,9 @@ def keep_memory() -> None:
     if platform.libc_ver()[0] != "glibc" or any(name.startswith("MALLOC_") for name in os.environ):
         return
     mallopt = ctypes.CDLL(None).mallopt
-    mallopt(M_MMAP_THRESHOLD, LARGEST_THRESHOLD)
+    # No block apart from the heap, however large: those go back when they are freed, and a threshold for them ends at
+    # 32 MiB, less than the activations of one layer in evaluation.
+    mallopt(M_MMAP_MAX, 0)
     mallopt(M_TRIM_THRESHOLD, NEVER)
 
 

@@ -5,10 +5,11 @@
 Works on made images: nothing is downloaded. About a quarter of an hour on two CPU cores, on which
 nothing else should run meanwhile.
 
-    parts=[machine,training,growth,programs]
+    parts=[machine,training,operators,growth,programs]
         machine    matrix products and copies a second
         training   each network and norm, in rounds: normlab as train.py works, the same network trained the usual way
                    (PIL images, DataLoader, eager float32), the bare network on one batch, and the machine
+        operators  where the time of a step goes
         growth     normlab's time for an image against training images, depth and batch size
         programs   start-up, sweeps, comparisons of many runs
     models=[resnet20,small_cnn,mlp,resnet18]

@@ -168,7 +168,14 @@ def test_compare_may_be_written_with_dashes() -> None:
 def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path]:
     """A quick benchmark of one network, its exit code and the folder of its files."""
     out = tmp_path_factory.mktemp("benchmark") / "new"
-    words = ["quick=true", "parts=[machine,training,growth]", "models=[mlp]", "norms=[bn]", "device=cpu", f"out={out}"]
+    words = [
+        "quick=true",
+        "parts=[machine,training,operators,growth]",
+        "models=[mlp]",
+        "norms=[bn]",
+        "device=cpu",
+        f"out={out}",
+    ]
     assert benchmark_script.__doc__ is not None
     return script.run(benchmark_script.__doc__, words, benchmark_script.command, needs_words=False), out
 
@@ -198,6 +205,9 @@ def test_a_quick_benchmark_from_end_to_end(measured: tuple[int, Path]) -> None:
     assert case["facts"]["bare"]["flops_per_image"]["forward"] == 2 * (784 * 50 + 50 * 10)
     assert case["rates"]["evaluation_folded"]["median"] > 0
     assert case["peak_bytes"]["normlab"] > 2**26
+    (profile,) = content["operators"].values()
+    assert "aten::addmm" in profile["operators"]
+    assert sum(profile["operators"].values()) == pytest.approx(profile["seconds"])
     assert content["growth"].keys() == {"training images", "depth", "batch size"}
     for points in content["growth"].values():
         for point in points.values():

@@ -85,7 +85,7 @@ def test_a_sweep_and_its_ratios(inside, tmp_path, monkeypatch):
     monkeypatch.setattr(sweeps, "cores", lambda: 2)
     monkeypatch.setattr(sweeps, "RUN", sweeps.RUN | {"dataset.num_train": 128, "dataset.num_test": 20})
     monkeypatch.setattr(sweeps, "QUICK_STEPS", 2)
-    measured = sweeps.measure(tmp_path, "cpu", quick=True)
+    measured = sweeps.measure(tmp_path, "cpu", quick=True, one_by_one=True)
     assert measured["runs"] == 2
     alone = sum(measured["alone_train_seconds"]) / 2
     for name, workers in (("basic", 1), ("joblib", 2)):
@@ -153,7 +153,7 @@ def test_measuring_asks_every_part_and_leaves_nothing(monkeypatch):
     folders: list[Any] = []
 
     def part(name: str) -> Callable[..., str]:
-        def measure(folder: Any, *rest: Any) -> str:
+        def measure(folder: Any, *rest: Any, **more: Any) -> str:
             folders.append(folder)
             return name
 
@@ -161,7 +161,7 @@ def test_measuring_asks_every_part_and_leaves_nothing(monkeypatch):
 
     for module in (start_up, sweeps, reports, many_options):
         monkeypatch.setattr(module, "measure", part(module.__name__.rpartition(".")[2]))
-    measured = programs.measure(SimpleNamespace(quick=True, device="cpu", rounds=1))
+    measured = programs.measure(SimpleNamespace(quick=True, full=False, device="cpu", rounds=1))
     assert measured | {"cores": 0} == {
         "device": "cpu",
         "cores": 0,

@@ -6,7 +6,7 @@ import hydra
 import pytest
 from omegaconf import OmegaConf
 
-from experiments import command_line
+from experiments import command_line, door
 from experiments.command_line import CONF, options, plan
 from experiments.errors import UserError
 
@@ -45,3 +45,24 @@ def test_ray_takes_what_ray_packed_says():
     ray.remote(**launcher["ray"]["remote"])(lambda: None)  # refuses what is no option, and values out of bounds
     with pytest.raises(ValueError, match="num_gpus"):
         ray.remote(**launcher["ray"]["remote"] | {"num_gpus": -0.25})(lambda: None)
+
+
+def test_ray_packed_without_a_gpu_is_refused_instead_of_waiting_for_ever(monkeypatch, capsys, outputs):
+    monkeypatch.setattr(command_line, "_check_installed", lambda launcher: None)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    words = ["-m", "hydra/launcher=ray_packed", "seed=0,1", f"paths.outputs={outputs}"]
+    assert door.main(lambda: pytest.fail("it ran"), words) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "hydra/launcher=joblib" in said
+    assert not outputs.exists()
+
+
+def test_gpus_elsewhere_or_announced_are_not_looked_for_here(monkeypatch):
+    monkeypatch.setattr(command_line, "_check_installed", lambda launcher: None)
+    packed = ["-m", "hydra/launcher=ray_packed", "seed=0,1"]
+    assert plan(packed).needs_gpu
+    assert not plan([*packed, "hydra.launcher.ray.init.address=auto"]).needs_gpu
+    assert not plan([*packed, "hydra.launcher.ray.init.num_gpus=1"]).needs_gpu
+    assert not plan([*packed, "hydra.launcher.ray.remote.num_gpus=0"]).needs_gpu
+    assert not plan(["-m", "seed=0,1"]).needs_gpu

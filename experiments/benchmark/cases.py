@@ -106,11 +106,11 @@ class _Shape:
 # Steps on CPUs are such that an epoch takes some seconds on two cores; on GPUs an epoch on small images is one
 # of CIFAR's size.
 SHAPES = (
-    _Shape("resnet20", 32, 3, 4, True, (128, 8), (128, 390), 80, compiles=True),
+    _Shape("resnet20", 32, 3, 4, True, (128, 12), (128, 390), 80, compiles=True),
     _Shape("small_cnn", 32, 3, 4, True, (128, 20), (128, 390), 35, compiles=True),
-    _Shape("mlp", 28, 1, 2, False, (128, 200), (128, 390), 20, compiles=True),
+    _Shape("mlp", 28, 1, 2, False, (128, 60), (128, 390), 15, compiles=True),
     _Shape("resnet18", 64, 3, 4, True, (64, 4), (256, 100), 20, compiles=False, cpu_rounds=2),
-    _Shape("resnet18", 224, 3, 4, True, (16, 2), (128, 20), 25, compiles=False, cpu_rounds=2),
+    _Shape("resnet18", 224, 3, 4, True, (8, 2), (128, 20), 20, compiles=False, cpu_rounds=2),
 )
 
 

@@ -10,14 +10,20 @@ from types import ModuleType
 from typing import Any
 
 from experiments import atomic, script
-from experiments.benchmark import compare, figure, growth, result, table, training
+from experiments.benchmark import compare, figure, growth, operators, result, table, training
 from experiments.benchmark.numbers import spread
 from experiments.benchmark.processes import ContenderFailed, Process, Processes
 from experiments.benchmark.settings import BenchmarkSettings
 from experiments.errors import UserError
 from experiments.paths import check_outputs
 
-KINDS = ("machine", "normlab", "usual", "bare")
+KINDS = {  # of the processes that a part asks
+    "machine": ("machine",),
+    "training": ("machine", "normlab", "usual", "bare"),
+    "operators": ("operators",),
+    "growth": ("normlab",),
+    "programs": (),
+}
 MACHINE_SLICES = 5
 
 
@@ -77,7 +83,8 @@ def measure(settings: BenchmarkSettings) -> dict[str, Any]:
             _write(settings, content)
 
     began = time.perf_counter()
-    with Processes(KINDS if {"training", "growth"} & {*settings.parts} else KINDS[:1], settings.threads) as processes:
+    kinds = dict.fromkeys(kind for part in ("machine", *settings.parts) for kind in KINDS[part])
+    with Processes(tuple(kinds), settings.threads) as processes:
         for kind in processes:
             processes[kind].wait_until_ready()
         machine = processes["machine"]
@@ -89,6 +96,7 @@ def measure(settings: BenchmarkSettings) -> dict[str, Any]:
         device_type = content["hardware"]["device"].split(":")[0]
         part("machine", lambda: _machine(machine, 1 if settings.quick else MACHINE_SLICES))
         part("training", lambda: training.measure(settings, processes, device_type))
+        part("operators", lambda: operators.measure(settings, processes, device_type))
         part("growth", lambda: growth.measure(settings, processes, device_type))
     part("programs", lambda: _programs().measure(settings))
     content["seconds"]["all"] = time.perf_counter() - began

@@ -40,6 +40,7 @@ KINDS = {
     "normlab": ("experiments.benchmark.normlab_path", "Normlab", True),
     "usual": ("experiments.benchmark.usual_path", "Usual", False),
     "bare": ("experiments.benchmark.bare_path", "Bare", True),
+    "operators": ("experiments.benchmark.operators_path", "Operators", True),
 }
 
 

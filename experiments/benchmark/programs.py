@@ -19,6 +19,9 @@ class Settings(Protocol):
     def quick(self) -> bool: ...
 
     @property
+    def full(self) -> bool: ...
+
+    @property
     def device(self) -> str: ...
 
     @property
@@ -43,7 +46,7 @@ def measure(settings: Settings) -> dict[str, Any]:
         log.info("programs: start-up")
         measured["start_up"] = start_up.measure(folder / "start_up", str(device), rounds, quick)
         log.info("programs: sweeps")
-        measured["sweeps"] = sweeps.measure(folder / "sweeps", str(device), quick)
+        measured["sweeps"] = sweeps.measure(folder / "sweeps", str(device), quick, one_by_one=settings.full)
         log.info("programs: comparisons")
         measured["reports"] = reports.measure(folder / "reports", quick)
         log.info("programs: many options")

@@ -7,7 +7,7 @@ from typing import Any
 from experiments.benchmark.outside import as_words, paths, timed
 
 FIRST_STEP = "first step after"  # what a run logs after its first step
-NOT_COMPILED = "WON'T CONVERT"  # what PyTorch warns of where compilation fails and the network runs as it is
+NOT_COMPILED = "compilation failed"  # what a run warns of where its network runs as it is
 
 
 def measure(folder: Path, device: str, rounds: int, quick: bool) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from experiments.benchmark import operators
 from experiments.benchmark.numbers import RATIOS
 
 
@@ -13,6 +14,8 @@ def text(content: dict[str, Any]) -> str:
         parts.append(_machine(content["machine"]))
     if training := content.get("training"):
         parts += [*_training(training["cases"]), *_left_out(training)]
+    if content.get("operators"):
+        parts.append("\n".join(operators.lines(content["operators"])))
     if content.get("growth"):
         parts.append(_growth(content["growth"]))
     parts.append("seconds: " + ", ".join(f"{part} {seconds:.0f}" for part, seconds in content["seconds"].items()))
