@@ -79,8 +79,16 @@ def _log_axis(axis: "Axes") -> None:
     low, high = axis.get_xlim()
     steps = (1, 2, 5) if high / low < 300 else (1,)
     ticks = [step * 10**power for power in range(-4, 9) for step in steps if low <= step * 10**power <= high]
-    axis.set_xticks(ticks, [f"{tick:,g}" if tick < 1 else f"{tick:,.0f}" for tick in ticks])
+    axis.set_xticks(ticks, [_short(tick) for tick in ticks])
     axis.minorticks_off()
+
+
+def _short(number: float) -> str:
+    """0.1, 10, 20k, 1M."""
+    for size, sign in ((1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:g}{sign}"
+    return f"{number:g}"
 
 
 def _case_axis(axis: "Axes", labels: list[str]) -> None:
