@@ -27,13 +27,16 @@ def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         {"params": others, "weight_decay": recipe.weight_decay if recipe.decay_norm_and_bias else 0.0},
     ]
     groups = [group for group in groups if group["params"]]
-    fused = next(model.parameters()).device.type in ("cpu", "cuda")
+    device = next(model.parameters()).device.type
+    fused = device in ("cpu", "cuda")
+    betas = (recipe.betas[0], recipe.betas[1])
+    capturable = device == "cuda"  # Adam's leave to be recorded in a CUDA graph
     match recipe.optimizer:
         case "sgd":
             return torch.optim.SGD(
                 groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=recipe.nesterov, fused=fused
             )
         case "adam":
-            return torch.optim.Adam(groups, lr=recipe.lr, betas=(recipe.betas[0], recipe.betas[1]), fused=fused)
+            return torch.optim.Adam(groups, lr=recipe.lr, betas=betas, fused=fused, capturable=capturable)
         case "adamw":
-            return torch.optim.AdamW(groups, lr=recipe.lr, betas=(recipe.betas[0], recipe.betas[1]), fused=fused)
+            return torch.optim.AdamW(groups, lr=recipe.lr, betas=betas, fused=fused, capturable=capturable)

@@ -66,7 +66,7 @@ class Step:
         objective: Objective = objective,
     ) -> None:
         self.state, self._images, self._objective = state, images, objective
-        self._network = network or state.model
+        self._network = state.model if network is None else network
         self._recipe, self._precision = settings.recipe, settings.precision
 
     def __call__(self, indices: Tensor, draws: Draws | None, rate: float | Tensor) -> None:
