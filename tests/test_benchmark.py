@@ -25,7 +25,7 @@ CASE = {"batch_size": 10, "steps": 4, "num_train": 40, "num_test": 8, "precision
 def test_resnet20_costs_what_its_layers_add_up_to() -> None:
     config = plan(["model=resnet20", "norm=bn"]).jobs[0].config
     shape = (3, 32, 32)
-    found = flops_per_image(build.network(config, shape, 10), shape, 10)
+    found = flops_per_image(build.network(config, shape, 10), shape)
     # Pixels × taps × channels in × channels out of the stem, then of the convolutions of each stage, the classifier.
     stem = 32 * 32 * 9 * 3 * 16
     stages = (

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from experiments import checkpoint, compilation
+from experiments.benchmark import start_up
 from experiments.compilation import Kept, choose, fingerprint
 from experiments.settings import Settings
 
@@ -96,6 +97,7 @@ def test_a_resumed_run_computes_as_it_began(compose, made, monkeypatch):
     first = made("epochs=2")
     assert choices == [first.result["steps"]]
     assert first.result["environment"]["compiled"] is False
+    assert start_up.FIRST_STEP in (first.folder / "train.log").read_text()  # for which the benchmark waits
     assert checkpoint.load(first.folder)["extra"]["compiled"] is False
     (first.folder / "result.json").unlink()
     made("epochs=2")

@@ -9,19 +9,15 @@ import torch
 import torch._dynamo  # the first optimizer imports it: seconds that are better spent once
 from torch import Tensor, nn
 
-from experiments import build
 from experiments.benchmark.cases import Case
 from experiments.benchmark.clock import seconds
 from experiments.benchmark.flops import flops_per_image
-from experiments.device import configure, resolve
+from experiments.benchmark.resident import Loss, Resident
 from experiments.evaluate import evaluation_mode
-from experiments.optimizer import make_optimizer
-from experiments.settings import Settings
-from experiments.step import autocast, objective
+from experiments.step import autocast
 from models.fold import folded
 
 Forward = Callable[[nn.Module, Tensor], Tensor]
-Losses = Callable[[nn.Module, Tensor, Tensor], tuple[Tensor, Tensor]]
 MOST_STEPS = 50  # of a slice
 
 
@@ -30,42 +26,29 @@ class Bare:
 
     def __init__(self, request: dict[str, Any]):
         case = Case.from_json(request["case"])
-        config = case.config()
-        build.check_leaves(config)
-        settings = Settings.check(config)
-        self._device = resolve(case.device, case.precision)
-        configure(self._device)
-        self._precision = case.precision
-        shape, classes = (case.channels, case.image_size, case.image_size), config["dataset"]["num_classes"]
-        model = build.network(config, shape, classes)
-        self._flops = flops_per_image(model, shape, classes)
-        self._parameters = sum(parameter.numel() for parameter in model.parameters())
-        self._model = model.to(self._device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._folded: nn.Module | None = None
-        made = folded(self._model)
-        if made.into_weights or made.into_affine:
-            self._folded = made.model
-        self._optimizer = make_optimizer(self._model, settings.recipe)
-        self._x, self._y = self._batch(case.batch_size, shape, classes)
-        self._shown, _ = self._batch(min(case.num_test, settings.evaluation_batch_size), shape, classes)
+        self._net = Resident(case)
+        self._flops = flops_per_image(self._net.model, self._net.image_shape)
+        made = folded(self._net.model)
+        self._folded = made.model if made.into_weights or made.into_affine else None
+        self._shown, _ = self._net.batch(min(case.num_test, self._net.settings.evaluation_batch_size))
         self._steps = max(2, min(case.steps // 2, MOST_STEPS))
         self._passes = max(1, min(2 * case.num_test // len(self._shown), MOST_STEPS))
-        self._losses: dict[str, Losses] = {"eager": self._loss}
+        self._losses: dict[str, Loss] = {"eager": self._net.loss}
         self._forwards: dict[str, Forward] = {"eager": self._forward}
         self._compiling = 0.0
         self._why_not_compiled: str | None = None if case.compile else "not asked for"
         if case.compile:
             self._compile()
         for one in self._losses.values():
-            self._step(one)
-        if self._device.type == "cuda":  # the first passes choose kernels
+            self._net.step(one)
+        if self._net.device.type == "cuda":  # the first passes choose kernels
             self.measure()
 
     def facts(self) -> dict[str, Any]:
         """FLOPs an image, the number of parameters, and what became of the compilation."""
         return {
             "flops_per_image": self._flops,
-            "parameters": self._parameters,
+            "parameters": sum(parameter.numel() for parameter in self._net.model.parameters()),
             "compile_seconds": self._compiling,
             "not_compiled": self._why_not_compiled,
             "evaluation_batch_size": len(self._shown),
@@ -77,47 +60,32 @@ class Bare:
         `forward_folded` is a forward pass without running statistics, of networks that have any.
         """
         found = {
-            f"step_{form}": seconds(partial(self._step, loss), self._device, self._steps)
+            f"step_{form}": seconds(partial(self._net.step, loss), self._net.device, self._steps)
             for form, loss in self._losses.items()
         }
         for form, forward in self._forwards.items():
-            found[f"forward_{form}"] = self._pass_seconds(self._model, forward)
+            found[f"forward_{form}"] = self._pass_seconds(self._net.model, forward)
         if self._folded is not None:
             found["forward_folded"] = self._pass_seconds(self._folded, self._forward)
         return found
 
-    def _batch(self, size: int, shape: tuple[int, int, int], classes: int) -> tuple[Tensor, Tensor]:
-        generator = torch.Generator().manual_seed(0)
-        x = torch.randn(size, *shape, generator=generator).to(memory_format=torch.channels_last)
-        y = torch.randint(classes, (size,), generator=generator)
-        return x.to(self._device), y.to(self._device)
-
-    def _loss(self, model: nn.Module, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        return objective(model, x, y, self._precision, 0.0)
-
     def _forward(self, model: nn.Module, x: Tensor) -> Tensor:
-        with autocast(x.device, self._precision):
+        with autocast(x.device, self._net.precision):
             return model(x).float()
-
-    def _step(self, loss: Losses) -> None:
-        self._optimizer.zero_grad(set_to_none=True)
-        value, _ = loss(self._model, self._x, self._y)
-        value.backward()
-        self._optimizer.step()
 
     def _pass_seconds(self, model: nn.Module, forward: Forward) -> float:
         """Seconds of one image in evaluation mode."""
         with evaluation_mode(model), torch.no_grad():
-            return seconds(lambda: forward(model, self._shown), self._device, self._passes) / len(self._shown)
+            return seconds(lambda: forward(model, self._shown), self._net.device, self._passes) / len(self._shown)
 
     def _compile(self) -> None:
         """Add the compiled forms, or say why there are none."""
         began = time.perf_counter()
-        loss: Losses = torch.compile(self._loss, dynamic=False)
+        loss: Loss = torch.compile(self._net.loss, dynamic=False)
         forward: Forward = torch.compile(self._forward, dynamic=False)
         try:
-            self._step(loss)
-            self._pass_seconds(self._model, forward)
+            self._net.step(loss)
+            self._pass_seconds(self._net.model, forward)
         except Exception as error:  # no compiler, an operation that it does not know, …
             self._why_not_compiled = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
             return

@@ -10,14 +10,15 @@ from models.build import ImageShape
 COUNTED_IMAGES = 2  # batch statistics need two
 
 
-def flops_per_image(model: nn.Module, image_shape: ImageShape, num_classes: int) -> dict[str, float]:
+def flops_per_image(model: nn.Module, image_shape: ImageShape) -> dict[str, float]:
     """Operations an image of `training` (forward and backward) and of `forward` alone.
 
     Convolutions and matrix products are counted, a multiplication and an addition as two; norms, activations and the
     optimizer are not. The model's buffers change as in a training step.
     """
-    x = torch.zeros(COUNTED_IMAGES, *image_shape)
-    y = torch.zeros(COUNTED_IMAGES, dtype=torch.int64) % num_classes
+    device = next(model.parameters()).device
+    x = torch.zeros(COUNTED_IMAGES, *image_shape, device=device)
+    y = torch.zeros(COUNTED_IMAGES, dtype=torch.int64, device=device)
     model.train()
     with FlopCounterMode(display=False) as forward, torch.no_grad():
         model(x)

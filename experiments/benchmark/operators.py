@@ -15,18 +15,15 @@ def measure(settings: BenchmarkSettings, processes: Processes, device_type: str)
     """Of each case's step: `seconds` in all, and by operator, largest first, the smallest ones together as `others`."""
     budget = Budget(float("inf") if settings.full else SECONDS)
     found: dict[str, Any] = {}
-    process = processes["operators"]
     for case in cases(settings, device_type):
         if not budget.on_time(1.0):
             break
-        process.ask(do="begin")
         try:
-            process.prepare(case.name, {"case": case.as_json()})
+            with processes["operators"].fresh() as process:
+                process.prepare(case.name, {"case": case.as_json()})
+                taken = process.measure(case.name)
         except Refused:  # the part `training` says why
-            process.finish()
             continue
-        taken = process.measure(case.name)
-        process.finish()
         largest = dict(list(taken.items())[:SHOWN])
         whole = sum(taken.values())
         found[case.name] = {"seconds": whole, "operators": largest | {"others": whole - sum(largest.values())}}

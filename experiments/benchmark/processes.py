@@ -60,7 +60,11 @@ class Process:
     def fresh(self) -> Iterator["Process"]:
         """A process that has computed nothing yet answers inside."""
         self.ask(do="begin")
-        yield self
+        try:
+            yield self
+        except Refused:  # it lives and goes on answering
+            self.finish()
+            raise
         self.finish()
 
     def wait_until_ready(self) -> None:

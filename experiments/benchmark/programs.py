@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from experiments.benchmark import many_options, reports, side_by_side, start_up, sweeps
-from experiments.benchmark.outside import cores
+from experiments.benchmark.hardware import cores
 from experiments.device import resolve
 
 log = logging.getLogger("normlab")

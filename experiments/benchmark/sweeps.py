@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from experiments.benchmark.outside import as_words, cores, paths, results, timed
+from experiments.benchmark.hardware import cores
+from experiments.benchmark.outside import as_words, paths, results, timed
 
 SECONDS = 12.0  # that each run trains, alone: long enough for start-up not to be all that is seen
 QUICK_STEPS = 20
