@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,11 @@ def test_answers_are_not_disturbed_by_what_is_printed(talk: Any) -> None:
             assert process.measure("one") == {"value": 1}
         with process.fresh():
             assert process.prepare("one", {})["pid"] != first["pid"]
+        with suppress(Refused), process.fresh():
+            refusing = process.prepare("one", {})["pid"]
+            process.prepare("two", {"refuse": True})
+        with process.fresh():  # the one that refused has ended with its block
+            assert process.prepare("one", {})["pid"] != refusing
         folder = started.folder
     assert not folder.exists()
     with pytest.raises(ProcessLookupError):
