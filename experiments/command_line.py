@@ -29,12 +29,11 @@ from experiments.settings import Settings
 # Launchers that Hydra's plugins bring, beside the presets in conf/hydra/launcher.
 PLUGIN_LAUNCHERS = {
     "basic": "one run after another (the default)",
-    "joblib": "several runs side by side on this machine, as many as it has cores (extra: joblib)",
+    "joblib": "several runs side by side on this machine, as many as it has cores",
     "ray": "on a Ray cluster, or on this machine's cores and fractions of GPUs (extra: ray)",
 }
 # Which plugin and which extra of pyproject.toml a launcher needs.
 PLUGINS = {
-    "joblib": ("hydra_plugins.hydra_joblib_launcher", "joblib"),
     "ray": ("hydra_plugins.hydra_ray_launcher", "ray"),
     "ray_packed": ("hydra_plugins.hydra_ray_launcher", "ray"),
     "slurm": ("hydra_plugins.hydra_submitit_launcher", "slurm"),

@@ -4,16 +4,19 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from call_script import call
 from conftest import Said
 
 from experiments.benchmark import many_options, outside, programs, reports, side_by_side, start_up, sweeps
 from experiments.benchmark.outside import Program, ProgramFailed, Timed, as_words, timed
 from experiments.script import Words, split
 from experiments.script import run as run_script
+from scripts import benchmark as benchmark_script
 
 
 def test_a_program_is_timed_to_its_first_mark_and_to_its_end(monkeypatch):
@@ -173,6 +176,22 @@ def test_measuring_asks_every_part_and_leaves_nothing(monkeypatch):
         "side_by_side": None,
     }
     assert not any(folder.parent.exists() for folder in folders)
+
+
+def test_a_program_that_fails_costs_no_other(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, module in {"start_up": start_up, "reports": reports, "many_options": many_options}.items():
+        monkeypatch.setattr(module, "measure", lambda *_, found=MADE_UP[name], **__: found)
+    monkeypatch.setattr(sweeps, "measure", lambda *_, **__: timed(["-c", "print('the reason'); raise SystemExit(3)"]))
+    words = ["parts=[programs]", "device=cpu", f"out={tmp_path}"]
+    with pytest.raises(SystemExit, match="1"):
+        call(capsys, benchmark_script, *words)
+    said = capsys.readouterr()
+    assert said.err.splitlines()[-1] == "error: not measured, as a program failed: sweeps"
+    found = json.loads((tmp_path / "benchmark.json").read_text())["programs"]
+    assert found["many_options"] == MADE_UP["many_options"]
+    assert re.search(r"(?s)ended with exit code 3.*the reason", found["sweeps"]["failed"])
 
 
 MADE_UP: dict[str, Any] = {

@@ -34,8 +34,8 @@ def test_ray_packed_names_its_extra_where_ray_is_missing(monkeypatch):
         plan(["-m", "hydra/launcher=ray_packed", "seed=0,1"])
 
 
-def test_every_launcher_of_a_plugin_is_known_to_need_it():
-    assert options("hydra/launcher").keys() == command_line.PLUGINS.keys() | {"basic"}
+def test_every_launcher_of_an_extra_is_known_to_need_it():
+    assert options("hydra/launcher").keys() == command_line.PLUGINS.keys() | {"basic", "joblib"}
 
 
 def test_ray_takes_what_ray_packed_says():

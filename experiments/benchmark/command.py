@@ -32,7 +32,7 @@ def benchmark(words: script.Words) -> None:
 
     Raises:
         UserError: for a mistake in the settings, found before anything is measured.
-        SystemExit: 1, when a contender's process ends.
+        SystemExit: 1, when a contender's process ends, or a program fails.
     """
     if words.names:
         raise UserError(f"{words.names[0]!r} is no setting: write key=value, and --help lists them")
@@ -56,6 +56,9 @@ def benchmark(words: script.Words) -> None:
     stem = _stem(settings, content)
     print()
     print("\n".join(f"{path}" for path in sorted(stem.parent.glob(f"{stem.name}.*"))))
+    if content.get("programs") and (failed := _programs().failed(content["programs"])):
+        print(f"error: not measured, as a program failed: {', '.join(failed)}", file=sys.stderr)
+        raise SystemExit(1)
 
 
 def measure(settings: BenchmarkSettings) -> dict[str, Any]:

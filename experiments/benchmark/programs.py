@@ -2,14 +2,23 @@
 
 import logging
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 from experiments.benchmark import many_options, reports, side_by_side, start_up, sweeps
 from experiments.benchmark.hardware import cores
+from experiments.benchmark.outside import ProgramFailed
 from experiments.device import resolve
 
 log = logging.getLogger("normlab")
+LINES: dict[str, Callable[[Any], list[str]]] = {
+    "start_up": start_up.lines,
+    "sweeps": sweeps.lines,
+    "reports": reports.lines,
+    "many_options": many_options.lines,
+    "side_by_side": side_by_side.lines,
+}
 
 
 class Settings(Protocol):
@@ -29,34 +38,40 @@ class Settings(Protocol):
 
 
 def measure(settings: Settings) -> dict[str, Any]:
-    """Run the programs in a temporary folder, one after the other; returns what JSON can hold.
+    """Run the programs in a temporary folder, one kind after the other; returns what JSON can hold.
 
     quick: fewer and smaller of each, to see that they work; the numbers say little. rounds: how often the programs of
-    less than a minute are repeated; sweeps and comparisons run once.
+    less than a minute are repeated; sweeps and comparisons run once. Where a program fails, its kind is
+    {"failed": why}, and the others go on.
 
     Raises:
         UserError: when the device is not there.
-        experiments.benchmark.outside.ProgramFailed: when a program fails.
     """
     device = resolve(settings.device, "float32")
     quick, rounds = settings.quick, settings.rounds
-    measured: dict[str, Any] = {"device": str(device), "cores": cores(), "quick": quick}
+    kinds: dict[str, Callable[[Path], Any]] = {
+        "start_up": lambda folder: start_up.measure(folder, str(device), rounds, quick),
+        "sweeps": lambda folder: sweeps.measure(folder, str(device), quick, one_by_one=settings.full),
+        "reports": lambda folder: reports.measure(folder, quick),
+        "many_options": lambda folder: many_options.measure(folder, rounds, quick),
+    }
+    measured: dict[str, Any] = {"device": str(device), "cores": cores(), "quick": quick, "side_by_side": None}
+    if device.type == "cuda":
+        kinds["side_by_side"] = lambda folder: side_by_side.measure(folder, str(device), quick)
     with tempfile.TemporaryDirectory(prefix="normlab-programs-") as name:
-        folder = Path(name)
-        log.info("programs: start-up")
-        measured["start_up"] = start_up.measure(folder / "start_up", str(device), rounds, quick)
-        log.info("programs: sweeps")
-        measured["sweeps"] = sweeps.measure(folder / "sweeps", str(device), quick, one_by_one=settings.full)
-        log.info("programs: comparisons")
-        measured["reports"] = reports.measure(folder / "reports", quick)
-        log.info("programs: many options")
-        measured["many_options"] = many_options.measure(folder / "many_options", rounds, quick)
-        if device.type == "cuda":
-            log.info("programs: runs side by side")
-            measured["side_by_side"] = side_by_side.measure(folder / "side_by_side", str(device), quick)
-        else:
-            measured["side_by_side"] = None
+        for kind, work in kinds.items():
+            log.info("programs: %s", kind.replace("_", " "))
+            try:
+                measured[kind] = work(Path(name) / kind)
+            except ProgramFailed as error:
+                log.error("%s", error)
+                measured[kind] = {"failed": str(error)}
     return measured
+
+
+def failed(measured: dict[str, Any]) -> list[str]:
+    """The kinds of which a program failed."""
+    return [kind for kind, found in measured.items() if isinstance(found, dict) and "failed" in found]
 
 
 def table(measured: dict[str, Any]) -> str:
@@ -64,13 +79,11 @@ def table(measured: dict[str, Any]) -> str:
     head = f"whole programs on {measured['device']}, {measured['cores']} cores"
     if measured["quick"]:
         head += " (quick: to see that they run; the numbers say little)"
-    together = measured["side_by_side"]
-    parts = [
-        [head],
-        start_up.lines(measured["start_up"]),
-        sweeps.lines(measured["sweeps"]),
-        reports.lines(measured["reports"]),
-        many_options.lines(measured["many_options"]),
-        ["several runs on one GPU: left out, as there is none"] if together is None else side_by_side.lines(together),
-    ]
+    parts = [[head]]
+    for kind, lines in LINES.items():
+        found = measured[kind]
+        if found is None:
+            parts.append(["several runs on one GPU: left out, as there is none"])
+        else:
+            parts.append([f"{kind}: {found['failed']}"] if "failed" in found else lines(found))
     return "\n\n".join("\n".join(lines) for lines in parts)
