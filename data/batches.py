@@ -7,20 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from data.augmentation import ORDER, Augmentation, Draws, random_words
+from data.augmentation import ORDER, Draws, random_words
 from data.dataset import Split
 
 SCALINGS = ("standardized", "unit", "raw")
-
-__all__ = [
-    "SCALINGS",
-    "Augmentation",
-    "DeviceImages",
-    "epoch_order",
-    "evaluation_batches",
-    "training_batches",
-    "training_indices",
-]
 
 
 class DeviceImages:
@@ -165,17 +155,6 @@ def training_indices(
     order = epoch_order(seed, epoch, num_images).to(device)
     for number in range(start, num_images // batch_size):
         yield order[number * batch_size : (number + 1) * batch_size]
-
-
-def training_batches(
-    images: DeviceImages, *, batch_size: int, seed: int, epoch: int, augmentation: Augmentation, start: int = 0
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """The epoch's full batches (x, y), augmented, as `training_indices` lists them."""
-    device = images.images.device
-    draws = augmentation.draw(seed, epoch, len(images), device)
-    chosen = training_indices(len(images), batch_size=batch_size, seed=seed, epoch=epoch, device=device, start=start)
-    for indices in chosen:
-        yield images.batch(indices, draws)
 
 
 def evaluation_batches(images: DeviceImages, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -16,7 +16,8 @@ import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from torch import nn
 
-from data.batches import Augmentation, DeviceImages
+from data.augmentation import Augmentation
+from data.batches import DeviceImages
 from data.dataset import Dataset
 from data.subsets import select
 from experiments.errors import UserError, known, nearest

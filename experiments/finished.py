@@ -12,7 +12,8 @@ import torch
 import yaml
 from torch import nn
 
-from data.batches import Augmentation, DeviceImages
+from data.augmentation import Augmentation
+from data.batches import DeviceImages
 from data.dataset import Dataset
 from experiments import build, checkpoint, identity, result
 from experiments.device import configure, resolve

@@ -92,6 +92,8 @@ class Run:
     def steps(self, request: StopRequest | None = None) -> Iterator[State]:
         """Train, yielding after each optimizer step and all that belongs to it: records, evaluation, probes, saving.
 
+        The time that the caller takes after a step counts as training, unless an epoch, a probe or a checkpoint ended.
+
         Args:
             request: asks for a stop. Raises Stopped after saving then.
         """

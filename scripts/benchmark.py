@@ -2,7 +2,7 @@
 
     python scripts/benchmark.py [KEY=VALUE ...] [--compare FILE]
 
-Works on made images: nothing is downloaded. About a quarter of an hour on two CPU cores, on which
+Works on made images: nothing is downloaded. About 20 minutes on two CPU cores, on which
 nothing else should run meanwhile.
 
     parts=[machine,training,operators,growth,programs]

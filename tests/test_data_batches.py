@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from epochs import training_batches
 
 from data.augmentation import Augmentation
-from data.batches import DeviceImages, epoch_order, evaluation_batches, rotated_and_scaled, training_batches
+from data.batches import DeviceImages, epoch_order, evaluation_batches, rotated_and_scaled
 from data.dataset import Split
 
 CPU = torch.device("cpu")

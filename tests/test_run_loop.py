@@ -4,8 +4,8 @@ import math
 
 import pytest
 import torch
+from epochs import training_batches
 
-from data.batches import training_batches
 from experiments import build
 
 STEPS = 5

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from experiments import result
+from experiments.benchmark.last_lines import last_lines
 from experiments.environment import ROOT
 
 LONGEST = 3600.0  # seconds that a program may take
-TAIL_LINES = 15
 
 
 class ProgramFailed(RuntimeError):
@@ -86,8 +86,8 @@ class Program:
         finally:
             alarm.cancel()
         if code != 0:
-            said = "".join(f"\n    {line.rstrip()}" for line in lines[-TAIL_LINES:])
-            raise ProgramFailed(f"python {' '.join(self._words)} ended with exit code {code}; it said last:{said}")
+            command, said = " ".join(self._words), last_lines(lines)
+            raise ProgramFailed(f"python {command} ended with exit code {code}; it said last:{said}")
         return Timed(seconds, until_mark, "".join(lines))
 
 

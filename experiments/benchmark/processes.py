@@ -15,12 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from experiments.benchmark.last_lines import last_lines
 from experiments.environment import ROOT
 from experiments.errors import UserError
 
 MODULE = "experiments.benchmark.contender"
 LONGEST_ANSWER = 1800.0  # seconds: a compilation and a slice on a slow machine take less
-TAIL_LINES = 15
 
 
 class ContenderFailed(RuntimeError):
@@ -136,9 +136,8 @@ class Process:
     def _failure(self) -> ContenderFailed:
         code = self._process.returncode
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        said = self._stderr.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL_LINES:]
-        lines = "".join(f"\n    {line}" for line in said)
-        return ContenderFailed(f"the process of {self.kind} {how}; it said last:{lines or ' nothing'}")
+        said = last_lines(self._stderr.read_text(encoding="utf-8", errors="replace").splitlines())
+        return ContenderFailed(f"the process of {self.kind} {how}; it said last:{said}")
 
 
 class Processes:

@@ -18,7 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from data.batches import Augmentation, DeviceImages
+from data.augmentation import Augmentation
+from data.batches import DeviceImages
 from data.subsets import balanced_order, shuffled
 from experiments.evaluate import batch_statistics, even_batches
 from experiments.inference.moments import Statistics, statistics

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from data.batches import Augmentation, evaluation_batches
+from data.augmentation import Augmentation
+from data.batches import evaluation_batches
 from experiments import atomic, build, folders, identity, weights
 from experiments.environment import environment
 from experiments.evaluate import evaluation_mode, predict
