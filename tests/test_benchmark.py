@@ -11,6 +11,7 @@ from call_script import assert_refused, call
 import scripts.benchmark as benchmark_script
 from experiments import build, script
 from experiments.benchmark import command, compare, numbers, result, rounds, training
+from experiments.benchmark.aims import aims
 from experiments.benchmark.budget import Budget
 from experiments.benchmark.cases import Case, cases
 from experiments.benchmark.flops import flops_per_image
@@ -235,6 +236,20 @@ def test_what_the_project_refuses_is_left_out_with_the_reason(monkeypatch: pytes
     assert found["cases"] == {}
     assert found["skipped"].keys() == {"mlp-28+in"}
     assert "normalizes over the positions" in found["skipped"]["mlp-28+in"]
+
+
+def test_what_is_aimed_at() -> None:
+    over = {"training / bare": 0.95}
+    assert aims("resnet20", "bn", "cpu") == over | {"training / usual": 2.0, "training / limit": 0.75}
+    assert aims("resnet20", "gn", "cpu") == over | {"training / usual": 1.8, "training / limit": 0.75}
+    assert aims("resnet20", "bn", "cuda") == over | {"training / usual": 15.0}
+    assert aims("resnet20", "none", "cuda") == over | {"training / usual": 12.0}
+    assert [aims("mlp", "bn", device) for device in ("cpu", "cuda")] == [
+        {"training / usual": 5.0},
+        {"training / usual": 20.0},
+    ]
+    assert aims("resnet18", "bn", "cpu") == {}
+    assert {name for norm in ("bn", "ln") for name in aims("resnet20", norm, "cpu")} <= numbers.RATIOS.keys()
 
 
 def test_a_budget_is_spent_by_shares(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from experiments import checkpoint, compilation
 from experiments.benchmark import start_up
 from experiments.compilation import Kept, choose, fingerprint
 from experiments.settings import Settings
+from experiments.step import objective
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -105,3 +106,19 @@ def test_a_resumed_run_computes_as_it_began(compose, made, monkeypatch):
     (first.folder / "result.json").unlink()
     made("epochs=2", "compile=false")  # said by the user, it holds
     assert len(choices) == 2
+
+
+def test_a_compiled_run_says_that_it_is(made, monkeypatch, tmp_path):
+    seen = []
+
+    def compiled(*arguments):
+        seen.append(arguments)
+        return objective(*arguments)
+
+    monkeypatch.setattr(compilation, "_compiled", compiled)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "code"))
+    run = made("compile=true")
+    assert len(seen) == run.result["steps"]
+    assert run.result["environment"]["compiled"] is True
+    assert checkpoint.load(run.folder)["extra"]["compiled"] is True

@@ -48,6 +48,8 @@ def test_names_do_not_drift():
         ("device=auto",),
         ("compile=false",),
         ("compile=true",),
+        ("cuda_graphs=false",),
+        ("threads=1",),
         ("evaluation_batch_size=3",),
         ("checkpoint_every=7",),
         ("paths.data=elsewhere",),
@@ -84,13 +86,20 @@ DIFFERENT = (
     "batch_size=9", "recipe.lr=0.3", "recipe.clip_norm=null", "recipe.augment=false", "recipe.label_smoothing=0.1",
     "recipe.decay_norm_and_bias=false", "initialization.gain=2.0", "precision=bfloat16", "dataset.num_train=66",
     "dataset.train_size=30", "dataset.scaling=unit", "dataset.validation=0.2", "dataset.augmentation.crop_padding=1",
-    "log_every=7", "train_evaluation=8",
+    "log_every=7", "train_evaluation=8", "tf32=true", "probes=[modes]",
 )  # fmt: skip
 
 
 def test_what_can_change_the_result_makes_another_run(compose):
     names = {identity.name(compose(*changes)) for changes in [(), *((change,) for change in DIFFERENT)]}
     assert len(names) == len(DIFFERENT) + 1
+
+
+@pytest.mark.parametrize("later", ["probes", "probe_every", "tf32"])
+def test_a_setting_that_joined_later_leaves_earlier_runs_their_names(compose, later):
+    config = compose()
+    before = {key: value for key, value in config.items() if key != later}
+    assert identity.name(before) == identity.name(config)
 
 
 def test_steps_count_where_epochs_do_not(compose):
