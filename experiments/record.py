@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from experiments import hparams
@@ -66,6 +67,14 @@ class Record:
         """Numbers that differ from one execution to the next go to TensorBoard alone."""
         for name, value in values.items():
             self._board.add_scalar(name, value, step)
+
+    def write_histograms(self, step: int, values: dict[str, Tensor]) -> None:
+        """Distributions of the numbers in tensors of any shape, for TensorBoard."""
+        for name, tensor in values.items():
+            finite = tensor.detach().float().flatten()
+            finite = finite[finite.isfinite()]
+            if len(finite):  # TensorBoard's bins have no place for other numbers
+                self._board.add_histogram(name, finite.cpu().numpy(), step)
 
     def begin(self, config: dict[str, Any], group: str) -> None:
         """Announce the run to TensorBoard's HParams table."""

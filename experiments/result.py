@@ -65,6 +65,7 @@ def _result(parts: Parts, outcome: Outcome, environment: dict[str, Any]) -> dict
         "diverged_at": outcome.diverged_at,
         "train_seconds": outcome.train_seconds,
         "images_per_second": images / max(outcome.train_seconds, 1e-9),
+        "probe_seconds": outcome.probe_seconds,
         "parameters": sum(parameter.numel() for parameter in parts.model.parameters()),
         "dataset": {
             "name": dataset.name,

@@ -14,9 +14,11 @@ from torch import nn
 from data.augmentation import Augmentation, Draws
 from data.batches import DeviceImages
 from data.dataset import Dataset
-from experiments import checkpoint, compilation, probes
+from experiments import checkpoint, compilation
 from experiments.loop import Length, train
 from experiments.optimizer import make_optimizer
+from experiments.probing.live import Live, Surroundings
+from experiments.probing.watch import Watch
 from experiments.progress import Progress
 from experiments.record import Record
 from experiments.recorded_step import RecordedStep, cuda_recorder
@@ -53,6 +55,7 @@ class Outcome:
     steps: int
     train_seconds: float  # of optimizer steps alone, over all its executions
     compiled: bool  # whether its last execution compiled the network
+    probe_seconds: dict[str, float]  # that each probe took, by its name
 
 
 class Run:
@@ -71,7 +74,8 @@ class Run:
         # until the next point, so that it is asked for numbers once an interval and not at every step.
         self.interval: list[torch.Tensor] = []
         self.train_seconds = 0.0
-        self.probes = probes.load(parts.settings, model, parts.splits)
+        self.surroundings = Surroundings(parts.splits, parts.settings, parts.augmentation, parts.length, device)
+        self.watch = Watch(model, self.surroundings)
         self._compiled: bool | None = None  # as the checkpoint that is resumed says
         self.scores: Scores | None = None  # of the last evaluation
         self.diverged_at: int | None = None
@@ -87,7 +91,15 @@ class Run:
                 pass
         if self.scores is None:  # the run was killed between its last checkpoint and its result
             self.scores = self.scorer.score(self.state.model, whole=True)
-        return Outcome(self.scores, self.diverged_at, self.state.step, self.train_seconds, bool(self._compiled))
+        self.watch.report(self.train_seconds)
+        return Outcome(
+            self.scores,
+            self.diverged_at,
+            self.state.step,
+            self.train_seconds,
+            bool(self._compiled),
+            self.watch.seconds,
+        )
 
     def steps(self, request: StopRequest | None = None) -> Iterator[State]:
         """Train, yielding after each optimizer step and all that belongs to it: records, evaluation, probes, saving.
@@ -100,8 +112,11 @@ class Run:
         request = request or StopRequest()
         settings, length, state = self.parts.settings, self.parts.length, self.state
         record = self._open()
+        self.watch.announce()
         progress = Progress(state.step, length.total_steps, settings.batch_size)
         try:
+            if state.step == 0 and self.watch.due(0):
+                self._look(record, None)
             began, first = time.monotonic(), True
             for _ in train(state, self._step(), self.parts.augmentation, settings, length):
                 self.interval.append(torch.stack((state.loss, state.correct.to(state.loss.dtype))))
@@ -113,7 +128,7 @@ class Run:
                 if epoch_ends or state.step % settings.log_every == 0:
                     self.diverged_at = self._log_interval(record, progress)
                 save = epoch_ends or state.step % settings.checkpoint_every == 0 or request.signal is not None
-                probe = self._probe_is_due(epoch_ends, finished)
+                probe = self.watch.due(state.step)
                 pause = save or probe or self.diverged_at is not None
                 if pause:
                     self._count_time(began)
@@ -124,7 +139,7 @@ class Run:
                     if self.diverged_at is not None:
                         break
                     if probe:
-                        self._probe(record, self.scores if epoch_ends else None)
+                        self._look(record, self.scores if epoch_ends else None)
                     if save:
                         self._save(record)
                     if request.signal is not None and not finished:
@@ -158,13 +173,14 @@ class Run:
         """The run's records, from the start or from where its newest checkpoint left them."""
         loaded = checkpoint.load(self.folder)
         if loaded is None:
-            record = Record(self.folder, overlays=probes.overlays(self.parts.settings.probes))
+            record = Record(self.folder, overlays=self.watch.overlays)
             record.begin(self.parts.config, self.group)
             return record
         extra = checkpoint.restore(loaded, self.state)
         self.interval = list(extra["interval"].to(self.parts.device))
         self.train_seconds = extra["train_seconds"]
         self._compiled = extra.get("compiled")  # the same arithmetic to the end
+        self.watch.resume(extra.get("probes"))
         log.info("resuming at step %d of %d", self.state.step, self.parts.length.total_steps)
         return Record(self.folder, extra["position"], self.state.step)
 
@@ -174,6 +190,7 @@ class Run:
             "interval": torch.stack(self.interval).cpu() if self.interval else torch.zeros(0, 2),
             "train_seconds": self.train_seconds,
             "compiled": self._compiled,
+            "probes": self.watch.state(),
         }
         checkpoint.save(self.folder, self.state, extra)
 
@@ -200,17 +217,9 @@ class Run:
         bad = (~torch.isfinite(losses) | (losses > settings.divergence_loss)).nonzero()
         return step - len(losses) + 1 + int(bad[0]) if len(bad) else None
 
-    def _probe_is_due(self, epoch_ends: bool, finished: bool) -> bool:
-        every = self.parts.settings.probe_every
-        return bool(self.probes) and (epoch_ends if every is None else self.state.step % every == 0 or finished)
-
-    def _probe(self, record: Record, scores: Scores | None) -> None:
-        """Let the probes look at the live network; the random numbers of training do not notice."""
-        live = probes.Live(self.state.model, self.state.step, self._epoch, scores)
-        devices = [self.parts.device] if self.parts.device.type == "cuda" else []
-        for probe in self.probes:
-            with torch.random.fork_rng(devices):
-                record.write(live.step, live.epoch, probe(live))
+    def _look(self, record: Record, scores: Scores | None) -> None:
+        """Let the probes look at the live network."""
+        self.watch.look(Live(self.state, self._epoch, self.surroundings, scores, self.train_seconds), record)
 
     def _log_epoch(self, record: Record, whole: bool) -> Scores:
         """Evaluate and record."""

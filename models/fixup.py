@@ -9,10 +9,12 @@
 The authors' code trains the scalars with a tenth of the learning rate; here they are `Scalar` modules.
 """
 
+from typing import ClassVar
+
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from models.dropout import DropoutPosition, dropout_at
+from models.hidden import HiddenLayer
 from models.initialize import AdjustsInitialization
 from models.scalars import ScalarScale, ScalarShift
 from models.shortcuts import ShortcutKind, make_shortcut
@@ -20,16 +22,17 @@ from models.shortcuts import ShortcutKind, make_shortcut
 LAYERS_PER_BRANCH = 2  # m
 
 
-class FixupStem(nn.Module):
+class FixupStem(HiddenLayer):
     """y = relu(conv(x) + shift): (N, C, H, W) to (N, channels, H, W)."""
 
     def __init__(self, num_in: int, num_out: int) -> None:
         super().__init__()
         self.layer = nn.Conv2d(num_in, num_out, 3, padding=1, bias=False)
         self.shift = ScalarShift()
+        self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.shift(self.layer(x)))
+        return self.relu(self.shift(self.layer(x)))
 
 
 class FixupLayer(nn.Module):
@@ -44,12 +47,14 @@ class FixupLayer(nn.Module):
         return self.layer(self.shift(x))
 
 
-class FixupBlock(AdjustsInitialization):
+class FixupBlock(HiddenLayer, AdjustsInitialization):
     """out = relu(s(x) + multiplier · conv2(relu(conv1(x + b1) + b2) + b3) + b4), with a shortcut s and scalars b1 … b4.
 
     num_branches: L, the number of such blocks in the net. A projection shortcut (option B) is a convolution without a
     norm and sees x + b1, as every convolution does.
     """
+
+    num_layers: ClassVar[int] = LAYERS_PER_BRANCH
 
     def __init__(
         self,
@@ -66,10 +71,12 @@ class FixupBlock(AdjustsInitialization):
         self.num_branches = num_branches
         self.first = FixupLayer(num_in, num_out, stride)
         self.inner_shift = ScalarShift()
+        self.inner_relu = nn.ReLU()
         self.dropout = dropout_at("before_norm", dropout, dropout_position)
         self.second = FixupLayer(num_out, num_out, 1)
         self.multiplier = ScalarScale(1.0)
         self.outer_shift = ScalarShift()
+        self.relu = nn.ReLU()
         self.shortcut = make_shortcut(shortcut, num_in, num_out, stride, lambda make_conv: make_conv(bias=False))
         self.projects = isinstance(self.shortcut, nn.Conv2d)
 
@@ -78,10 +85,10 @@ class FixupBlock(AdjustsInitialization):
         self.second.layer.weight.zero_()
 
     def forward(self, x: Tensor) -> Tensor:
-        branch = F.relu(self.inner_shift(self.first(x)))
+        branch = self.inner_relu(self.inner_shift(self.first(x)))
         branch = self.multiplier(self.second(self.dropout(branch)))
         shortcut = self.shortcut(self.first.shift(x) if self.projects else x)
-        return F.relu(shortcut + self.outer_shift(branch))
+        return self.relu(shortcut + self.outer_shift(branch))
 
 
 class FixupClassifier(AdjustsInitialization):

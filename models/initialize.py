@@ -19,10 +19,12 @@ import hashlib
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor, nn
+
+from models.hidden import HiddenLayer
 
 Scheme = Literal["he", "xavier", "normal", "pytorch"]
 
@@ -73,8 +75,10 @@ class AdjustsInitialization(nn.Module):
         """Change in place the weights that the scheme has just drawn. Called once, without gradient."""
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(HiddenLayer):
     """Base of residual blocks, whose branch ends in a norm or in the identity."""
+
+    num_layers: ClassVar[int] = 2
 
     @property
     @abstractmethod

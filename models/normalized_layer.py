@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Literal
 
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from models.hidden import HiddenLayer
 
 NormPosition = Literal["before", "after"]
 
@@ -14,7 +15,7 @@ def has_shift(module: nn.Module) -> bool:
     return getattr(module, "bias", None) is not None
 
 
-class NormalizedLayer(nn.Module):
+class NormalizedLayer(HiddenLayer):
     """A convolution or linear layer, a norm, and a ReLU.
 
     norm_position before:  y = relu(norm(layer(x))), or y = norm(layer(x)) with activation=False
@@ -35,13 +36,10 @@ class NormalizedLayer(nn.Module):
     ) -> None:
         super().__init__()
         self.norm_position = norm_position
-        self.activation = activation
         self.layer = make_layer(bias=norm_position == "after" or not has_shift(norm))
         self.norm = norm
+        self.relu = nn.ReLU() if activation or norm_position == "after" else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.layer(x)
-        if self.norm_position == "after":
-            return self.norm(F.relu(x))
-        x = self.norm(x)
-        return F.relu(x) if self.activation else x
+        return self.norm(self.relu(x)) if self.norm_position == "after" else self.relu(self.norm(x))

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Literal
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from models.dropout import DropoutPosition, dropout_at
 from models.fixup import FixupBlock, FixupClassifier, FixupStem
@@ -57,7 +56,7 @@ class BasicBlock(ResidualBlock):
         self.shortcut = make_shortcut(
             shortcut, num_in, num_out, stride, lambda conv: NormalizedLayer(conv, norm(num_out), activation=False)
         )
-        self.activation = norm_position == "before"
+        self.relu = nn.ReLU() if norm_position == "before" else nn.Identity()
 
     @property
     def branch_norm(self) -> nn.Module:
@@ -65,8 +64,7 @@ class BasicBlock(ResidualBlock):
 
     def forward(self, x: Tensor) -> Tensor:
         branch = self.multiplier(self.second(self.dropout(self.first(x))))
-        out = self.shortcut(x) + branch
-        return F.relu(out) if self.activation else out
+        return self.relu(self.shortcut(x) + branch)
 
 
 def resnet(

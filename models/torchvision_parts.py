@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -23,6 +24,8 @@ class Basic(resnet.BasicBlock, ResidualBlock):
 
 class Bottleneck(resnet.Bottleneck, ResidualBlock):
     """A 1×1, a 3×3 and a 1×1 convolution with four times as many outputs, and a shortcut."""
+
+    num_layers: ClassVar[int] = 3
 
     @property
     def branch_norm(self) -> nn.Module:

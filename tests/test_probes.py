@@ -13,7 +13,7 @@ from experiments.inference.distance import distances
 from experiments.inference.precise import precise_batches, precise_statistics, using_statistics
 from experiments.job import perform
 from experiments.probes import modes as modes_probe
-from experiments.settings import Settings
+from experiments.probing.live import Measured, Probe
 
 
 def curve(run, name: str) -> list[tuple[int, float]]:
@@ -22,7 +22,7 @@ def curve(run, name: str) -> list[tuple[int, float]]:
 
 @pytest.fixture
 def probed(made):
-    return made("probes=[modes]", "model.dropout=0.5", "dataset.augmentation.crop_padding=2")
+    return made("probes=[modes]", "probe_every=8", "model.dropout=0.5", "dataset.augmentation.crop_padding=2")
 
 
 def test_training_does_not_notice(made, probed):
@@ -41,13 +41,14 @@ def test_training_does_not_notice(made, probed):
 
 
 def test_a_probe_may_draw_random_numbers_and_training_does_not_notice(made, monkeypatch):
-    def greedy(model, splits, settings):
-        return lambda live: {"modes/drawn": torch.rand(()).item() + np.pi}
+    class Greedy(Probe):
+        def measure(self, live):
+            return Measured({"modes/drawn": torch.rand(()).item() + np.pi})
 
-    monkeypatch.setattr(modes_probe, "make", greedy)
+    monkeypatch.setattr(modes_probe, "make", lambda model, surroundings: Greedy())
     usual = ("model.dropout=0.5", "epochs=null", "steps=11")
     run = made(*usual, "probes=[modes]", "probe_every=3")
-    assert [step for step, _ in curve(run, "modes/drawn")] == [3, 6, 9, 11]
+    assert [step for step, _ in curve(run, "modes/drawn")] == [0, 3, 6, 9, 11]
     plain = made(*usual).checkpoint
     assert all(torch.equal(tensor, run.checkpoint["model"][name]) for name, tensor in plain["model"].items())
 
@@ -55,8 +56,8 @@ def test_a_probe_may_draw_random_numbers_and_training_does_not_notice(made, monk
 def test_what_is_recorded_each_epoch(probed):
     for kind, curves in (("running", "eval_mode"), ("batch", "train_mode")):
         for measure in ("accuracy", "loss"):
-            assert curve(probed, f"modes/{kind}/{measure}") == curve(probed, f"{curves}/{measure}")
-    assert [step for step, _ in curve(probed, "modes/precise/accuracy")] == [8, 16]
+            assert curve(probed, f"modes/{kind}/{measure}")[1:] == curve(probed, f"{curves}/{measure}")
+    assert [step for step, _ in curve(probed, "modes/precise/accuracy")] == [0, 8, 16]
     names = {name for _, _, name, _ in probed.metrics if name.startswith("modes/distance/")}
     layers = ("first.norm", "second.norm", "hidden.norm")
     assert names == {f"modes/distance/{layer}/{moment}" for layer in layers for moment in ("mean", "variance")}
@@ -83,27 +84,9 @@ def test_inside_an_epoch_the_modes_are_measured_anew(made, probed):
     for kind in ("running", "precise", "batch"):
         for measure in ("accuracy", "loss"):
             points = dict(curve(often, f"modes/{kind}/{measure}"))
-            assert list(points) == [4, 8, 12, 16]
-            assert (points[8], points[16]) == tuple(v for _, v in curve(probed, f"modes/{kind}/{measure}"))
+            assert list(points) == [0, 4, 8, 12, 16]
+            assert (points[0], points[8], points[16]) == tuple(v for _, v in curve(probed, f"modes/{kind}/{measure}"))
             assert len(set(points.values())) > 1
-
-
-def test_a_probe_looks_and_touches_nothing(compose):
-    config = compose("probes=[modes]", "model.dropout=0.5", "norm.momentum=null")
-    dataset = build.dataset(config)
-    model, splits = build.model(config, dataset), build.splits(config, dataset, torch.device("cpu"))
-    (probe,) = probes.load(Settings.check(config), model, splits)
-    x, y = splits["train"].batch(torch.arange(8), None)
-    torch.nn.functional.cross_entropy(model.train()(x), y).backward()
-    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    gradients = {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
-    generator = torch.get_rng_state()
-    values = probe(probes.Live(model, 1, 1, None))
-    assert all(np.isfinite(value) for value in values.values())
-    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
-    assert all(torch.equal(parameter.grad, gradients[name]) for name, parameter in model.named_parameters())
-    assert all(module.training for module in model.modules())
-    assert torch.equal(torch.get_rng_state(), generator)
 
 
 class Killed(BaseException):
@@ -166,14 +149,14 @@ def test_runs_without_probes_keep_their_names(compose):
 def test_every_file_of_the_folder_is_a_probe():
     assert "modes" in probes.names()
     for name in probes.names():
-        assert callable(probes._module(name).make)
-        assert probes._module(name).__doc__
+        assert callable(probes.module(name).make)
+        assert probes.descriptions()[name].endswith((".", ","))
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("probes=[mode]",), "probes=[mode] is not known. Did you mean modes? Known: modes"),
+        (("probes=[mode]",), "probes=[mode] is not known. Did you mean modes? Known: "),
         (("probes=[modes,modes]",), "probes names modes twice"),
         (("probe_every=5",), "probe_every=5 without a probe: name some, as in probes=[modes]"),
         (("probes=[modes]", "probe_every=0"), "probe_every=0: "),

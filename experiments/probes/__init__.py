@@ -1,15 +1,15 @@
-"""Measurements on a live network while it trains, chosen by name: `probes=[modes] probe_every=100`.
+"""Measurements on a live network while it trains, chosen by name: `probes=[gradient_depth,moments] probe_every=100`.
 
-A probe is a file in this folder with a function `make(model, splits, settings)`, called once before training, that
-returns a function from `Live` to {name: value}, called at the end of each epoch or every `probe_every` steps. Its
-values join metrics.csv and TensorBoard; a dictionary `OVERLAYS` in the file, if there is one, draws some of them over
-one another (see experiments/record.py). A probe leaves parameters, buffers, gradients and modes exactly as it found
-them; random numbers may be drawn, since the generators are put back after it.
+A probe is a file in this folder with a function `make(model, surroundings)`, called once before training with the
+initialized network, that returns a `Probe` (experiments/probing/live.py). It looks at the start of the run, at its end,
+and in between every `probe_every` steps; by default at the ends of epochs. What it finds joins metrics.csv and
+TensorBoard under its own heading. A dictionary `OVERLAYS` in the file, if there is one, draws curves over one another
+(experiments/record.py). The first line of the file's docstring describes it in `--help`.
 """
 
+import ast
 import importlib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,27 +18,20 @@ from experiments.errors import UserError, known, nearest
 if TYPE_CHECKING:  # names are checked before PyTorch is imported
     from torch import nn
 
-    from data.batches import DeviceImages
-    from experiments.scores import Scores
-    from experiments.settings import Settings
+    from experiments.probing.live import Probe, Surroundings
 
-
-@dataclass(frozen=True)
-class Live:
-    """What a probe looks at."""
-
-    model: "nn.Module"
-    step: int  # optimizer steps done
-    epoch: int  # epochs begun
-    scores: "Scores | None"  # of this very step, where an epoch ends with it
-
-
-Probe = Callable[[Live], dict[str, float]]
+HERE = Path(__file__).parent
 
 
 def names() -> list[str]:
     """The probes that there are: the files of this folder."""
-    return sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_"))
+    return sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_"))
+
+
+def descriptions() -> dict[str, str]:
+    """The first line of each probe's docstring, read without importing it."""
+    texts = {name: (HERE / f"{name}.py").read_text(encoding="utf-8") for name in names()}
+    return {name: (ast.get_docstring(ast.parse(text)) or "").split("\n")[0] for name, text in texts.items()}
 
 
 def check_names(chosen: Iterable[str]) -> None:
@@ -56,18 +49,19 @@ def check_names(chosen: Iterable[str]) -> None:
         seen.add(name)
 
 
-def load(settings: "Settings", model: "nn.Module", splits: Mapping[str, "DeviceImages"]) -> list[Probe]:
-    """The probes of a run, made."""
-    return [_module(name).make(model, splits, settings) for name in settings.probes]
+def load(chosen: Iterable[str], model: "nn.Module", surroundings: "Surroundings") -> dict[str, "Probe"]:
+    """The chosen probes of a run, made, by name."""
+    return {name: module(name).make(model, surroundings) for name in chosen}
 
 
 def overlays(chosen: Iterable[str]) -> dict[str, Any]:
     """The charts of TensorBoard's custom scalars that the chosen probes bring."""
     found: dict[str, Any] = {}
     for name in chosen:
-        found |= getattr(_module(name), "OVERLAYS", {})
+        found |= getattr(module(name), "OVERLAYS", {})
     return found
 
 
-def _module(name: str) -> Any:
+def module(name: str) -> Any:
+    """The file of a probe, imported."""
     return importlib.import_module(f"experiments.probes.{name}")

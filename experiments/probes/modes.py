@@ -9,12 +9,10 @@
 """
 
 import logging
-from collections.abc import Mapping
 
 from torch import nn
 
 from data.batches import DeviceImages
-from experiments import build
 from experiments.inference.distance import distances
 from experiments.inference.modes import Mode, predict_fixed, predict_mode
 from experiments.inference.precise import (
@@ -24,8 +22,7 @@ from experiments.inference.precise import (
     running_layers,
     using_statistics,
 )
-from experiments.probes import Live, Probe
-from experiments.settings import Settings
+from experiments.probing.live import Live, Measured, Probe, Surroundings
 
 log = logging.getLogger("normlab")
 
@@ -37,40 +34,49 @@ OVERLAYS = {
 }
 
 
-def make(model: nn.Module, splits: Mapping[str, DeviceImages], settings: Settings) -> Probe:
+def make(model: nn.Module, surroundings: Surroundings) -> Probe:
     """The probe for a network and its images."""
     if not running_layers(model):
         log.info("probe modes: this network has no running statistics, so all modes are one: recorded as running")
-    return lambda live: _modes(live, splits, settings)
+    return Modes(model, surroundings)
 
 
-def _modes(live: Live, splits: Mapping[str, DeviceImages], settings: Settings) -> dict[str, float]:
-    model, test, train, precision = live.model, splits["test"], splits["train"], settings.precision
-    values = _running(live, test, settings)
-    if not running_layers(model):
-        return values
-    augmentation = build.augmentation(settings.model_dump())
-    precise = precise_statistics(model, precise_batches(train, IMAGES, settings.batch_size, augmentation), precision)
-    with using_statistics(model, precise):
-        found = predict_fixed(model, test, precision, _silent)
-    values |= {"modes/precise/accuracy": found.accuracy, "modes/precise/loss": found.loss}
-    values |= _batch(live, test, settings)
-    for name, distance in distances(model, precise).items():
-        for moment in ("mean", "variance"):
-            values[f"modes/distance/{name}/{moment}"] = distance[moment]
-    return values
+class Modes(Probe):
+    """Evaluations of the test images, which an epoch's end has made already but for the precise one."""
+
+    def __init__(self, model: nn.Module, surroundings: Surroundings) -> None:
+        images = min(IMAGES, len(surroundings.splits["train"])) + len(surroundings.splits["test"])
+        self.steps = surroundings.steps_worth(forward=images if running_layers(model) else 0)
+
+    def measure(self, live: Live) -> Measured:
+        model, around = live.state.model, live.surroundings
+        test, train, settings = around.splits["test"], around.splits["train"], around.settings
+        values = _running(live, test)
+        if not running_layers(model):
+            return Measured(values)
+        batches = precise_batches(train, IMAGES, settings.batch_size, around.augmentation)
+        precise = precise_statistics(model, batches, settings.precision)
+        with using_statistics(model, precise):
+            found = predict_fixed(model, test, settings.precision, _silent)
+        values |= {"modes/precise/accuracy": found.accuracy, "modes/precise/loss": found.loss}
+        values |= _batch(live, test)
+        for name, distance in distances(model, precise).items():
+            for moment in ("mean", "variance"):
+                values[f"modes/distance/{name}/{moment}"] = distance[moment]
+        return Measured(values)
 
 
-def _running(live: Live, test: DeviceImages, settings: Settings) -> dict[str, float]:
+def _running(live: Live, test: DeviceImages) -> dict[str, float]:
     """M1, which an epoch's evaluation has found already."""
     if live.scores is not None:
         curves = live.scores.curves
         return {f"modes/running/{measure}": curves[f"eval_mode/{measure}"] for measure in ("accuracy", "loss")}
-    found = predict_fixed(live.model, test, settings.precision, _silent, settings.evaluation_batch_size)
+    settings = live.surroundings.settings
+    found = predict_fixed(live.state.model, test, settings.precision, _silent, settings.evaluation_batch_size)
     return {"modes/running/accuracy": found.accuracy, "modes/running/loss": found.loss}
 
 
-def _batch(live: Live, test: DeviceImages, settings: Settings) -> dict[str, float]:
+def _batch(live: Live, test: DeviceImages) -> dict[str, float]:
     """M3 on the shuffle of `train_mode/…`; nothing for a single test image, which has no batch statistics."""
     if live.scores is not None:
         curves = live.scores.curves
@@ -81,9 +87,10 @@ def _batch(live: Live, test: DeviceImages, settings: Settings) -> dict[str, floa
         }
     if len(test) < 2:
         return {}
+    settings = live.surroundings.settings
     # images are never taken alone, as in experiments/scores.py
     mode = Mode("batch", max(settings.batch_size, 2))
-    found = predict_mode(live.model, test, mode, 0, settings.precision, _silent)
+    found = predict_mode(live.state.model, test, mode, 0, settings.precision, _silent)
     return {"modes/batch/accuracy": found.accuracy, "modes/batch/loss": found.loss}
 
 

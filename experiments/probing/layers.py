@@ -1,0 +1,109 @@
+"""The layers of a network, found by their type and named by depth and path: `005.blocks.1.second.norm`.
+
+The depth of a layer is the number of layers with weights (convolutions and linear layers) from the input up to it, its
+own included; those of a shortcut do not count. Names sort by depth.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from models.hidden import HiddenLayer
+from models.norms.normalization import Normalization
+
+WEIGHTS = (nn.Conv2d, nn.Linear)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer in a network."""
+
+    path: str
+    depth: int
+    module: nn.Module
+
+    @property
+    def name(self) -> str:
+        """Depth and path, as it stands in the names of measurements."""
+        return f"{self.depth:03d}.{self.path}"
+
+
+def hidden_layers(model: nn.Module) -> list[Layer]:
+    """The chain of units whose outputs are the hidden representations (models/hidden.py), from input to output."""
+    found: list[Layer] = []
+    for layer in _layers(model):
+        inside = found and layer.path.startswith(f"{found[-1].path}.")
+        if isinstance(layer.module, HiddenLayer) and not inside:
+            found.append(layer)
+    return found
+
+
+def norm_layers(model: nn.Module) -> list[Layer]:
+    """The norm layers."""
+    return [layer for layer in _layers(model) if isinstance(layer.module, Normalization)]
+
+
+def weight_layers(model: nn.Module) -> list[Layer]:
+    """Convolutions and linear layers, the classifier and those of shortcuts included."""
+    return [layer for layer in _layers(model) if isinstance(layer.module, WEIGHTS)]
+
+
+def relu_layers(model: nn.Module) -> list[Layer]:
+    """The ReLUs. One module may act at several places (see `observed`)."""
+    return [layer for layer in _layers(model) if isinstance(layer.module, nn.ReLU)]
+
+
+def _layers(model: nn.Module) -> list[Layer]:
+    """Every module once, in the order of definition, which is that of the forward pass."""
+    found: list[Layer] = []
+
+    def visit(module: nn.Module, path: str, depth: int, deepest: int) -> int:
+        place = len(found)
+        found.append(Layer(path, depth, module))
+        if isinstance(module, WEIGHTS):
+            depth = min(depth + 1, deepest)
+        # What a unit holds beyond its number of layers stands in its shortcut.
+        end = min(depth + module.num_layers, deepest) if isinstance(module, HiddenLayer) else deepest
+        for name, child in module.named_children():
+            depth = visit(child, f"{path}.{name}".lstrip("."), depth, end)
+        found[place] = Layer(path, depth, module)
+        return depth
+
+    visit(model, "", 0, sys.maxsize)
+    unique: dict[nn.Module, Layer] = {}
+    for layer in found:
+        unique.setdefault(layer.module, layer)
+    return list(unique.values())
+
+
+@contextmanager
+def observed(layers: list[Layer], look: Callable[[str, Layer, Tensor, Tensor], None]) -> Iterator[None]:
+    """Inside, `look(name, layer, input, output)` is called after every forward pass through each of the layers.
+
+    The name is the layer's own; from a module's second call within one `observed` on, ` (2)`, ` (3)`, … is added.
+    Outputs may be changed in place later on (torchvision's ReLU does that): what is kept of them has to be a copy.
+    """
+    calls: dict[str, int] = {}
+
+    def hook(layer: Layer) -> Callable[[nn.Module, Any, Any], None]:
+        def call(module: nn.Module, inputs: Any, output: Any) -> None:
+            calls[layer.name] = count = calls.get(layer.name, 0) + 1
+            look(layer.name if count == 1 else f"{layer.name} ({count})", layer, inputs[0], output)
+
+        return call
+
+    handles = [layer.module.register_forward_hook(hook(layer)) for layer in layers]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def by_layer(quantity: str, values: Mapping[str, float]) -> dict[str, float]:
+    """`quantity/<layer>` for each: the names of a measurement in metrics.csv and TensorBoard."""
+    return {f"{quantity}/{layer}": value for layer, value in values.items()}

@@ -1,0 +1,68 @@
+"""Every probe, with and without a norm: training has the same bits with it as without, straight through or resumed."""
+
+import pytest
+import torch
+from live_runs import everything, live_after, probe_of
+
+from experiments import checkpoint, probes
+from experiments.job import perform
+
+USUAL = ("model.dropout=0.5", "dataset.augmentation.crop_padding=2", "epochs=null", "steps=11")
+NORMS = ("bn", "none")
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("name", probes.names())
+def test_training_has_the_same_bits(made, name, norm):
+    plain, probed = made(*USUAL, f"norm={norm}"), made(*USUAL, f"norm={norm}", f"probes=[{name}]", "probe_every=3")
+    assert plain.folder != probed.folder
+    one, other = plain.checkpoint, probed.checkpoint
+    assert all(torch.equal(tensor, other["model"][key]) for key, tensor in one["model"].items())
+    for index, state in one["optimizer"]["state"].items():
+        for key, value in state.items():
+            assert torch.equal(torch.as_tensor(value), torch.as_tensor(other["optimizer"]["state"][index][key]))
+    assert torch.equal(one["generator"], other["generator"])
+    found = [line for line in probed.metrics if line[2].startswith(f"{name}/")]
+    assert [line for line in probed.metrics if line not in found] == plain.metrics
+    assert {line[0] for line in found} <= {0, 3, 6, 9, 11}
+    assert (plain.folder / "predictions.npz").read_bytes() == (probed.folder / "predictions.npz").read_bytes()
+    assert probed.result["probe_seconds"].keys() == {name}
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("name", probes.names())
+def test_what_is_live_stays_as_it_is(compose, name, norm):
+    live = live_after(compose(*USUAL, f"norm={norm}"), steps=3)
+    before = everything(live)
+    found = probe_of(name, live).measure(live)
+    after = everything(live)
+    assert before.keys() == after.keys()
+    assert [key for key, value in before.items() if not torch.equal(value, after[key])] == []
+    assert all(key.startswith(f"{name}/") for part in (found.values, found.histograms, found.timings) for key in part)
+    assert not any("," in key or "\n" in key for key in found.values)
+
+
+class Killed(BaseException):
+    """Stands for a process that is gone from one moment to the next."""
+
+
+@pytest.mark.parametrize("name", probes.names())
+def test_a_resumed_run_has_the_same_bytes(compose, made, monkeypatch, name):
+    words = (*USUAL, f"probes=[{name}]", "probe_every=2", "checkpoint_every=5")
+    whole = made(*words)
+    rows = (whole.folder / "metrics.csv").read_bytes()
+    for path in whole.folder.iterdir():
+        path.unlink()
+    save = checkpoint.save
+
+    def save_and_die(*arguments):
+        save(*arguments)
+        raise Killed
+
+    config = compose(*words)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save", save_and_die)
+        with pytest.raises(Killed):
+            perform(config)
+    perform(config)
+    assert (whole.folder / "metrics.csv").read_bytes() == rows
