@@ -56,6 +56,8 @@ def _result(parts: Parts, outcome: Outcome, environment: dict[str, Any]) -> dict
     sizes = {"train": len(dataset.train.labels), "test": len(dataset.test.labels)}
     if dataset.validation is not None:
         sizes["validation"] = len(dataset.validation.labels)
+    # what probes took stands there where there were some
+    probed = {"probe_seconds": outcome.probe_seconds} if outcome.probe_seconds else {}
     return {
         "schema": SCHEMA,
         "status": "finished" if outcome.diverged_at is None else "diverged",
@@ -65,7 +67,7 @@ def _result(parts: Parts, outcome: Outcome, environment: dict[str, Any]) -> dict
         "diverged_at": outcome.diverged_at,
         "train_seconds": outcome.train_seconds,
         "images_per_second": images / max(outcome.train_seconds, 1e-9),
-        "probe_seconds": outcome.probe_seconds,
+        **probed,
         "parameters": sum(parameter.numel() for parameter in parts.model.parameters()),
         "dataset": {
             "name": dataset.name,

@@ -24,6 +24,28 @@ from torch.nn import functional as F
 
 from experiments.probing.layers import Layer, by_layer, hidden_layers, observed
 from experiments.probing.live import Live, Measured, Probe, Surroundings
+from experiments.report.charts import Curves, HeatMap, Profile
+
+CHARTS = (
+    Profile(
+        name="gradient_depth",
+        title="Gradient by depth",
+        label="ln ‖∂L/∂h‖ (L in nats)",
+        quantity="gradient_depth/log_norm",
+    ),
+    Curves(
+        name="gradient_depth_factor",
+        title="Growth of the gradient per layer",
+        label="factor per layer, e^slope",
+        metrics={"factor": "gradient_depth/factor"},
+    ),
+    HeatMap(
+        name="gradient_depth_map",
+        title="Gradient by depth and step",
+        label="ln ‖∂L/∂h‖",
+        quantity="gradient_depth/log_norm",
+    ),
+)
 
 
 def make(model: nn.Module, surroundings: Surroundings) -> Probe:
