@@ -4,7 +4,8 @@ A probe is a file in this folder with a function `make(model, surroundings)`, ca
 initialized network, that returns a `Probe` (experiments/probing/live.py). It looks at the start of the run, at its end,
 and in between every `probe_every` steps; by default at the ends of epochs. What it finds joins metrics.csv and
 TensorBoard under its own heading. A dictionary `OVERLAYS` in the file, if there is one, draws curves over one another
-(experiments/record.py), a tuple `CHARTS` lists the figures of its page (experiments/report/charts.py). The first line of the file's docstring describes it in `--help`.
+(experiments/record.py), a tuple `CHARTS` lists the figures of its page (experiments/report/charts.py). The first line
+of the file's docstring describes it in `--help`.
 """
 
 import ast
