@@ -23,8 +23,10 @@ def main(job: Callable[[], Any], arguments: list[str]) -> int:
         return 0
     try:
         from experiments.command_line import plan
+        from experiments.studies.grid import asks_for_study, grid
 
-        planned = plan(arguments)
+        study = grid(arguments) if asks_for_study(arguments) else None
+        planned = plan(arguments) if study is None else study.plan
         keep_memory()
         from experiments import build, identity, sweep  # PyTorch comes with these
         from experiments.device import check_gpu
@@ -40,6 +42,11 @@ def main(job: Callable[[], Any], arguments: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     code: int = 0
+    if study is not None:
+        from hydra_plugins.listed_sweeper import ListedSweeper
+
+        ListedSweeper.jobs = [list(one.overrides) for one in planned.jobs]
+        sys.argv = [sys.argv[0], "-m", "hydra/sweeper=listed", *study.launcher, *study.own]
     try:
         job()
     except SystemExit as stop:
@@ -48,4 +55,8 @@ def main(job: Callable[[], Any], arguments: list[str]) -> int:
         code = 130
     if planned.multirun:
         code = code or sweep.summarize(planned)
+    if study is not None:
+        from experiments.studies.outcome import conclude
+
+        conclude(study)
     return code

@@ -21,7 +21,9 @@ def names_in(group: str) -> list[str]:
 
 
 # the others differ from one of these in their depth (ResNet-50 in its blocks too, but it is slow)
-SHALLOW = [name for name in names_in("model") if not name.endswith(("32", "34", "44", "50", "56", "110"))]
+SHALLOW = [
+    name for name in names_in("model") if not name.endswith(("32", "34", "44", "50", "56", "110", "net8", "plain8"))
+]
 TORCHVISION = [name for name in names_in("model") if name in ("resnet18", "resnet34", "resnet50")]
 
 
