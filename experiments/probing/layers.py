@@ -54,7 +54,7 @@ def weight_layers(model: nn.Module) -> list[Layer]:
 
 
 def scale_invariant_weights(model: nn.Module) -> list[Layer]:
-    """Convolutions and linear layers whose weight may be multiplied by any c > 0 without changing the network, eps aside.
+    """Convolutions and linear layers whose weight may be multiplied by any c > 0 and change nothing, eps aside.
 
     They stand directly before a norm that divides by their own scale (Ioffe & Szegedy 2015, arXiv 1502.03167, §3.3).
     """
