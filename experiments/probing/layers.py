@@ -48,6 +48,16 @@ def norm_layers(model: nn.Module) -> list[Layer]:
     return [layer for layer in _layers(model) if isinstance(layer.module, Normalization)]
 
 
+def norm_places(model: nn.Module) -> list[Layer]:
+    """Where norms stand or would: the `norm` of each NormalizedLayer, the identity or not, and every other norm layer.
+
+    Networks that differ in their norms alone have the same places by the same names, but for a norm on the images
+    themselves, which is a place where it is a norm.
+    """
+    inside = {module.norm for module in model.modules() if isinstance(module, NormalizedLayer)}
+    return [layer for layer in _layers(model) if layer.module in inside or isinstance(layer.module, Normalization)]
+
+
 def weight_layers(model: nn.Module) -> list[Layer]:
     """Convolutions and linear layers, the classifier and those of shortcuts included."""
     return [layer for layer in _layers(model) if isinstance(layer.module, WEIGHTS)]

@@ -24,6 +24,10 @@ class GroupNorm(nn.GroupNorm, Normalization):
         require_several_values(self, x, num_sets=self.num_groups)
         return super().forward(x)
 
+    def sets(self, x: Tensor) -> Tensor:
+        """Groups of neighbouring channels of each sample: (N·G, C/G) of (N, C), (N·G, C/G·H·W) of (N, C, H, W)."""
+        return x.reshape(len(x) * self.num_groups, -1)
+
 
 @dataclass(frozen=True, kw_only=True)
 class GN:

@@ -48,6 +48,10 @@ class InstanceNorm(Normalization):
         require_several_values(self, x, num_sets=self.num_channels)
         return F.group_norm(x, self.num_channels, self.weight, self.bias, self.eps)  # one channel a group
 
+    def sets(self, x: Tensor) -> Tensor:
+        """Channels of each sample: (N·C, H·W) of (N, C, H, W); (N·C, 1) of a vector (N, C), which stays as it is."""
+        return x.reshape(x.shape[0] * x.shape[1], -1)
+
     def extra_repr(self) -> str:
         return f"{self.num_channels}, eps={self.eps}, affine={self.weight is not None}"
 

@@ -30,6 +30,10 @@ class LayerNorm(nn.GroupNorm, Normalization):
         require_several_values(self, x, num_sets=1)
         return super().forward(x)
 
+    def sets(self, x: Tensor) -> Tensor:
+        """Samples: (N, C) of (N, C), (N, C·H·W) of (N, C, H, W)."""
+        return x.flatten(1)
+
 
 @dataclass(frozen=True, kw_only=True)
 class LN:

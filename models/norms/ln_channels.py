@@ -25,6 +25,10 @@ class LayerNormChannels(nn.LayerNorm, Normalization):
         channels_last = x.movedim(1, -1)  # (N, C) or (N, H, W, C); without a copy if x lies channels_last in memory
         return super().forward(channels_last).movedim(-1, 1)
 
+    def sets(self, x: Tensor) -> Tensor:
+        """Positions of each sample: (N, C) of (N, C), (N·H·W, C) of (N, C, H, W)."""
+        return x.movedim(1, -1).reshape(-1, x.shape[1])
+
 
 @dataclass(frozen=True, kw_only=True)
 class LNChannels:

@@ -53,6 +53,10 @@ class LayerNormElementwise(Normalization):
             )
         return F.layer_norm(x, shape, self.weight, self.bias, self.eps)
 
+    def sets(self, x: Tensor) -> Tensor:
+        """Samples: (N, C) of (N, C), (N, C·H·W) of (N, C, H, W)."""
+        return x.flatten(1)
+
     def extra_repr(self) -> str:
         return f"{self.num_channels}, eps={self.eps}, affine={self.weight is not None}"
 

@@ -20,6 +20,14 @@ class Normalization(nn.Module):
     needs_positions: ClassVar[bool] = False
     """True if the layer normalizes over the positions of a feature map alone: a vector (N, C) then stays as it is."""
 
+    def sets(self, x: Tensor) -> Tensor:
+        """The values of x, (N, C) or (N, C, H, W), a row for each set that the layer normalizes: (sets, values in one).
+
+        With γ = 1 and β = 0 the layer brings every set in training to mean 0 and variance σ²/(σ² + ε), with σ² the
+        population variance of the set. A set of one value is not normalized.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say which sets of values it normalizes")
+
 
 class RunningStatistics(Normalization):
     """Base of the norms that take the statistics of the batch in training and running ones in evaluation.
@@ -39,6 +47,10 @@ class RunningStatistics(Normalization):
     bias: nn.Parameter | None
     running_mean: Tensor
     running_var: Tensor
+
+    def sets(self, x: Tensor) -> Tensor:
+        """Channels: (C, N) of (N, C), (C, N·H·W) of (N, C, H, W)."""
+        return x.transpose(0, 1).flatten(1)
 
     def with_statistics(self, x: Tensor, mean: Tensor, var: Tensor) -> Tensor:
         """y of x, (N, C) or (N, C, H, W), with these statistics: (C,) for all samples, or (N, C), each sample's own."""
