@@ -13,7 +13,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from models.hidden import HiddenLayer
-from models.norms.normalization import Normalization
+from models.normalized_layer import NormalizedLayer
+from models.norms.normalization import Normalization, RunningStatistics
 
 WEIGHTS = (nn.Conv2d, nn.Linear)
 
@@ -50,6 +51,36 @@ def norm_layers(model: nn.Module) -> list[Layer]:
 def weight_layers(model: nn.Module) -> list[Layer]:
     """Convolutions and linear layers, the classifier and those of shortcuts included."""
     return [layer for layer in _layers(model) if isinstance(layer.module, WEIGHTS)]
+
+
+def scale_invariant_weights(model: nn.Module) -> list[Layer]:
+    """Convolutions and linear layers whose weight may be multiplied by any c > 0 without changing the network, eps aside.
+
+    They stand directly before a norm that divides by their own scale (Ioffe & Szegedy 2015, arXiv 1502.03167, §3.3).
+    """
+    units = [layer.module for layer in _layers(model) if isinstance(layer.module, NormalizedLayer)]
+    invariant = {unit.layer for unit in units if _divides_out_scale(unit)}
+    return [layer for layer in weight_layers(model) if layer.module in invariant]
+
+
+def _divides_out_scale(unit: NormalizedLayer) -> bool:
+    """Whether norm(c W x + b) = norm(W x + b) for every c > 0."""
+    norm = unit.norm
+    if unit.norm_position != "before" or not isinstance(norm, Normalization):
+        return False
+    if norm.needs_positions and isinstance(unit.layer, nn.Linear):
+        return False  # it leaves vectors as they are
+    # A bias stays beside what is scaled, unless every channel's own mean is taken off, and the bias with it.
+    return unit.layer.bias is None or norm.needs_positions or isinstance(norm, RunningStatistics)
+
+
+def parameter_depths(model: nn.Module) -> dict[str, int]:
+    """The depth of every parameter's layer, by the parameter's name: a norm's is that of the layer before it."""
+    return {
+        f"{layer.path}.{name}".lstrip("."): layer.depth
+        for layer in _layers(model)
+        for name, _ in layer.module.named_parameters(recurse=False)
+    }
 
 
 def relu_layers(model: nn.Module) -> list[Layer]:
