@@ -50,7 +50,7 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def batch_statistics(model: nn.Module) -> Iterator[None]:
-    """Norm layers in training mode inside, all else (dropout) in evaluation mode; buffers and modes restored after.
+    """Norm layers in training mode inside, all else (dropout, noise) in evaluation mode; buffers and modes restored.
 
     The mode M3 of a batch-normalized network: each batch is normalized with its own statistics. Layers without running
     statistics compute the same in both modes.
@@ -59,7 +59,7 @@ def batch_statistics(model: nn.Module) -> Iterator[None]:
         layers = [module for module in model.modules() if isinstance(module, Normalization)]
         buffers = [(buffer, buffer.clone()) for layer in layers for buffer in layer.buffers(recurse=False)]
         for layer in layers:
-            layer.train()
+            layer.training = True  # its own flag alone: what a noisy layer holds (noise) stays in evaluation mode
         try:
             yield
         finally:

@@ -13,7 +13,7 @@ from models.fixup import FixupBlock, FixupClassifier, FixupStem
 from models.initialize import ResidualBlock
 from models.input_norm import make_input_norm
 from models.normalized_layer import NormalizedLayer, NormPosition
-from models.norms.normalization import Norm, Normalization
+from models.norms.normalization import Norm
 from models.scalars import ScalarScale
 from models.shortcuts import ShortcutKind, make_shortcut
 from models.staged_net import MakeBlock, StagedNet, blocks_per_stage, make_blocks
@@ -121,11 +121,11 @@ def resnet(
 
 
 def without_norms(norm: Norm, branch: Branch) -> Norm:
-    """The same factory, but raising ValueError if it makes a norm: Fixup and SkipInit take a norm's place."""
+    """The same factory, but raising ValueError if it makes a layer: Fixup and SkipInit take a norm's place."""
 
     def checked(num_channels: int) -> nn.Module:
         made = norm(num_channels)
-        if isinstance(made, Normalization):
+        if not isinstance(made, nn.Identity):
             raise ValueError(
                 f"model.branch={branch} takes the place of a norm, yet {type(made).__name__} layers are asked for: "
                 "choose norm=none, or model.branch=standard"

@@ -12,7 +12,11 @@ from models.norms.normalization import Normalization
 
 EPS = 1e-5
 MAPS, VECTORS = (3, 15, 5, 7), (7, 15)  # (N, C, H, W), (N, C)
-PER_CHANNEL = ["bn", "bn_scratch", "gn", "in", "ln", "ln_channels"]
+PER_CHANNEL = ["bn", "bn_scratch", "gn", "in", "ln", "ln_channels", "noisy_bn"]
+BATCH = ["bn", "bn_scratch", "noisy_bn"]
+WITHOUT = ["none", "noise"]  # which normalize nothing
+SILENT = {"shift": 0.0, "scale": 1.0, "sample_shift": 0.0, "sample_scale": 0.0}  # the noise: tests/test_norms_noise.py
+SPECIAL: dict[str, dict[str, Any]] = {"gn": {"num_groups": 5}, "noisy_bn": SILENT, "noise": SILENT}
 
 
 def standardized(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
@@ -28,7 +32,7 @@ def standardized_groups(x: np.ndarray, num_groups: int) -> np.ndarray:
 def reference(name: str, x: np.ndarray) -> np.ndarray:
     """x̂ of the norm called `name` in training mode."""
     match name:
-        case "bn" | "bn_scratch":
+        case "bn" | "bn_scratch" | "noisy_bn":
             return standardized(x, (0, *range(2, x.ndim)))
         case "ln" | "ln_chw":
             return standardized(x, tuple(range(1, x.ndim)))
@@ -38,7 +42,7 @@ def reference(name: str, x: np.ndarray) -> np.ndarray:
             return standardized_groups(x, 5)
         case "in":
             return standardized(x, (2, 3)) if x.ndim == 4 else x
-        case "none":
+        case "none" | "noise":
             return x
         case _:
             raise AssertionError(f"no formula for {name}")
@@ -46,8 +50,7 @@ def reference(name: str, x: np.ndarray) -> np.ndarray:
 
 def layer(name: str, x: torch.Tensor) -> nn.Module:
     """A float64 layer for x, whose affine parameters are no longer 1 and 0."""
-    settings = {"num_groups": 5} if name == "gn" else {}
-    module = make_norm(name, **settings)(x.shape[1]).double()
+    module = make_norm(name, **SPECIAL.get(name, {}))(x.shape[1]).double()
     module(x)  # gives ln_chw its shape
     generator = torch.Generator().manual_seed(1)
     for parameter in module.parameters():
@@ -65,7 +68,7 @@ def test_output_is_the_formula(name: str, shape: tuple[int, ...]) -> None:
     x = noise(shape)
     module = layer(name, x)
     expected = reference(name, x.numpy())
-    if name != "none":
+    if name not in WITHOUT:
         weight, bias = module.weight.detach().numpy(), module.bias.detach().numpy()
         if name in PER_CHANNEL:
             assert weight.shape == bias.shape == (15,)
@@ -79,8 +82,7 @@ def test_output_is_the_formula(name: str, shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("name", [*PER_CHANNEL, "ln_chw"])
 def test_without_affine_the_layer_has_no_parameters(name: str) -> None:
-    changes: dict[str, Any] = {"affine": False} | ({"num_groups": 5} if name == "gn" else {})
-    module = make_norm(name, **changes)(15).double()
+    module = make_norm(name, affine=False, **SPECIAL.get(name, {}))(15).double()
     x = noise(MAPS)
     np.testing.assert_allclose(module(x).numpy(), reference(name, x.numpy()), rtol=0, atol=1e-12)
     assert list(module.parameters()) == []
@@ -98,7 +100,7 @@ def test_per_sample_norms_are_the_same_in_evaluation_and_see_one_sample_only(nam
     assert list(module.buffers()) == []
 
 
-@pytest.mark.parametrize("name", ["bn", "bn_scratch"])
+@pytest.mark.parametrize("name", BATCH)
 def test_batch_norm_evaluates_with_the_running_statistics(name: str) -> None:
     module = make_norm(name, momentum=1.0)(15).double()
     x = noise(MAPS)
@@ -120,7 +122,7 @@ def test_channels_last_memory_gives_the_same_values(name: str) -> None:
     torch.testing.assert_close(module(laid_out), module(x), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", [name for name in names_in("norm") if name != "none"])
+@pytest.mark.parametrize("name", [name for name in names_in("norm") if name not in WITHOUT])
 def test_every_norm_layer_carries_the_marker_and_starts_at_one_and_zero(name: str) -> None:
     module = make_norm(name)(16)
     assert isinstance(module, Normalization)
@@ -129,11 +131,12 @@ def test_every_norm_layer_carries_the_marker_and_starts_at_one_and_zero(name: st
     assert torch.all(module.bias == 0)
 
 
-def test_no_norm_is_no_normalization() -> None:
-    assert not isinstance(make_norm("none")(16), Normalization)
+@pytest.mark.parametrize("name", WITHOUT)
+def test_no_norm_is_no_normalization(name: str) -> None:
+    assert not isinstance(make_norm(name)(16), Normalization)
 
 
-@pytest.mark.parametrize("name", ["bn", "bn_scratch"])
+@pytest.mark.parametrize("name", BATCH)
 @pytest.mark.parametrize("shape", [(1, 4), (1, 4, 1, 1)])
 def test_batch_norm_refuses_one_value_per_channel(name: str, shape: tuple[int, ...]) -> None:
     module = make_norm(name)(4)
@@ -142,7 +145,7 @@ def test_batch_norm_refuses_one_value_per_channel(name: str, shape: tuple[int, .
     assert module.eval()(torch.randn(shape)).shape == shape
 
 
-@pytest.mark.parametrize("name", ["bn", "bn_scratch"])
+@pytest.mark.parametrize("name", BATCH)
 def test_batch_norm_refuses_sequences(name: str) -> None:
     with pytest.raises(ValueError, match=r"not the shape \(2, 4, 5\)"):
         make_norm(name)(4)(torch.randn(2, 4, 5))
@@ -170,7 +173,7 @@ def test_elementwise_affine_refuses_another_size() -> None:
 
 
 @pytest.mark.parametrize("change", [{"eps": 0.0}, {"eps": -1e-5}, {"momentum": 1.5}, {"momentum": -0.1}])
-@pytest.mark.parametrize("name", ["bn", "bn_scratch"])
+@pytest.mark.parametrize("name", BATCH)
 def test_impossible_batch_norm_settings_are_refused(name: str, change: dict[str, float]) -> None:
     (key, value), *_ = change.items()
     with pytest.raises(ValueError, match=f"norm.{key}={value}"):
