@@ -101,6 +101,18 @@ def plan(arguments: Sequence[str]) -> Plan:
         return Plan(jobs, True, _waits_for_gpu(hydra_config.launcher))
 
 
+def compose_jobs(lists: Sequence[Sequence[str]]) -> tuple[Job, ...]:
+    """One run for each list of overrides, none of which names several values.
+
+    Raises:
+        UserError: for the first mistake found.
+    """
+    with hydra.initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+        for overrides in lists:
+            _check_groups(_parse(list(overrides)))
+        return tuple(_job(list(overrides)) for overrides in lists)
+
+
 def _waits_for_gpu(launcher: DictConfig) -> bool:
     """Whether Ray, on this machine alone, is to give each run a part of a GPU that it has to find by itself."""
     init, remote = (OmegaConf.select(launcher, f"ray.{part}") or {} for part in ("init", "remote"))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.command_line import Job, Plan, plan
+from experiments.command_line import Job, Plan, compose_jobs, plan
 from experiments.errors import UserError, known, nearest
 from experiments.identity import EXECUTION
 from experiments.studies.study import Study, load
@@ -54,8 +54,8 @@ def grid(arguments: Sequence[str]) -> Grid:
     needs_gpu = plan(["-m", *launcher, *own]).needs_gpu  # which checks these words too
     arms: dict[str, list[Job]] = {}
     everything = study.arms(scale)
-    for arm, overrides in everything.items():
-        job = plan([*overrides, *own]).jobs[0]
+    composed = compose_jobs([[*overrides, *own] for overrides in everything.values()])
+    for arm, job in zip(everything, composed, strict=True):
         if all(_value(job.config, key) in values for key, values in wanted.items()):
             arms[arm] = [Job((*job.overrides, f"seed={seed}"), {**job.config, "seed": seed}) for seed in seeds]
     if not arms:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from experiments import identity, result
 from experiments.command_line import Job
 from experiments.errors import UserError
@@ -75,10 +77,9 @@ def value(run: StudyRun, metric: Metric) -> float | None:
             keys = ", ".join(run.result["final"])
             raise UserError(f"the metric {metric.of!r} is no key of result.json's final: {keys}")
         return run.result["final"][metric.of]
-    curve = run.curves.get(metric.of)
-    if curve is None:
+    points = _points(run.curves, metric)
+    if points is None:
         return None
-    points = curve.value
     match metric.at:
         case "first":
             return float(points[0])
@@ -91,6 +92,18 @@ def value(run: StudyRun, metric: Metric) -> float | None:
         case "min":
             return float(points.min())
     return None
+
+
+def _points(curves: Mapping[str, Curve], metric: Metric) -> np.ndarray | None:
+    """The values of a metric's curve; of several layers' curves, what `over` says of them at each look."""
+    if not metric.of.endswith("/*"):
+        return curves[metric.of].value if metric.of in curves else None
+    prefix = metric.of.removesuffix("*")
+    layers = [curve.value for name, curve in curves.items() if name.startswith(prefix)]
+    if not layers:
+        return None
+    stacked = np.stack(layers)  # (layers, looks)
+    return {"mean": stacked.mean(0), "max": stacked.max(0), "min": stacked.min(0)}[metric.over]
 
 
 def spread(runs: list[StudyRun], metric: Metric) -> Spread:

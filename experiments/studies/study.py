@@ -25,7 +25,8 @@ class Metric(Strict):
     """A number of a finished run, which the study's table shows for each arm."""
 
     label: str  # with its unit
-    of: str  # a curve of metrics.csv, or a key of result.json's `final`
+    of: str  # a curve of metrics.csv, or a key of result.json's `final`; `…/*` means the curves of all layers
+    over: Literal["mean", "max", "min"] = "mean"  # what of these, at the point
     at: Literal["first", "last", "mean", "max", "min", "result"]  # which point of the curve
     percent: bool = False
 
