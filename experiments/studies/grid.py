@@ -44,8 +44,8 @@ def grid(arguments: Sequence[str]) -> Grid:
     assert name is not None
     study = load(name)
     if scale is None or scale not in study.scales:
-        given = "is missing" if scale is None else f"={scale} does not exist for {name}"
-        raise UserError(f"scale {given}: choose one, as in scale=smoke. {known(list(study.scales))}")
+        given = "scale is missing" if scale is None else f"scale={scale} does not exist for {name}"
+        raise UserError(f"{given}: choose one, as in scale=smoke. {known(list(study.scales))}")
     launcher = tuple(word for word in words if word.startswith(("hydra.", "hydra/")))
     own = tuple(word for word in words if _key(word).split(".")[0] in EXECUTION)
     wanted = _wanted(study, name, [word for word in words if word not in (*launcher, *own)])

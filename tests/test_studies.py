@@ -1,0 +1,222 @@
+"""Studies: every file of conf/study for two steps an arm, the grid and what narrows it, numbers, mistakes."""
+
+import json
+import math
+import re
+
+import pytest
+import yaml
+from conftest import ROOT, TINY
+
+from experiments import identity
+from experiments.command_line import compose_jobs
+from experiments.errors import UserError
+from experiments.job import perform
+from experiments.studies import study as study_file
+from experiments.studies.grid import grid
+from experiments.studies.numbers import Spread, StudyRun, read_runs, spread, summary, value
+from experiments.studies.outcome import table
+from experiments.studies.study import Metric, load, names
+
+SMALL = (
+    "dataset=synthetic",
+    "dataset.kind=noise",
+    "dataset.num_train=67",
+    "dataset.num_test=21",
+    "dataset.num_classes=3",
+    "dataset.image_size=16",
+    "dataset.train_size=null",
+    "dataset.test_size=null",
+    "batch_size=8",
+    "epochs=null",
+    "steps=2",
+    "device=cpu",
+)
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_study_for_two_steps_an_arm(outputs, name):
+    """At scale=smoke with other images: each metric is a number in some arm, and no arm fails."""
+    study = load(name)
+    own = (*SMALL, f"paths.outputs={outputs}", f"paths.data={outputs / 'data'}", "seed=3")
+    arms = study.arms("smoke")
+    jobs = compose_jobs([[*words, *own] for words in arms.values()])
+    assert len({identity.name(job.config) for job in jobs}) == len(arms), "two arms are one run"
+    for job in jobs:
+        assert perform(job.config)["steps"] == 2
+    runs = read_runs({arm: [job] for arm, job in zip(arms, jobs, strict=True)})
+    for metric in study.metrics:
+        found = [value(run, metric) for arm in runs.values() for run in arm]
+        assert any(number is not None and math.isfinite(number) for number in found), metric.label
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_study_is_described(name):
+    study = load(name)
+    text = (ROOT / "conf" / "study" / f"{name}.yaml").read_text()
+    assert re.match(r"# \S.{20,}\n", text)
+    assert set(study.scales) == {"smoke", "cpu", "paper"}
+    assert all(re.fullmatch(r"[0-4]\.\d+", claim) for claim in study.claims)
+    assert len({metric.label for metric in study.metrics}) == len(study.metrics)
+    for scale in study.scales:
+        assert len(study.arms(scale)) > 1
+        assert len(study.scales[scale].seeds) > 1
+
+
+@pytest.fixture
+def small_study(monkeypatch, tmp_path):
+    """small_study(**changes): a study called `small`, in place of those of conf/study."""
+    folder = tmp_path / "conf" / "study"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(study_file, "CONF", tmp_path / "conf")
+
+    def write(**changes):
+        content = {
+            "question": "Does a norm help?",
+            "claims": ["0.3"],
+            "settings": [word for word in TINY if not word.startswith("epochs")],
+            "factors": {
+                "norm": {"bn": ["norm=bn"], "no norm": ["norm=none"]},
+                "rate": {"slow": ["recipe.lr=0.01"], "fast": ["recipe.lr=0.1"]},
+            },
+            "metrics": [
+                {"label": "test accuracy (%)", "of": "test_accuracy", "at": "result", "percent": True},
+                {"label": "loss at the end", "of": "running/loss", "at": "last"},
+            ],
+            "scales": {
+                "smoke": {"expect": "seconds", "seeds": [0, 1], "settings": ["epochs=null", "steps=2"]},
+                "cpu": {"expect": "x", "seeds": [0, 1, 2], "settings": ["epochs=1"], "levels": {"rate": ["fast"]}},
+            },
+        }
+        (folder / "small.yaml").write_text(yaml.safe_dump({**content, **changes}, allow_unicode=True, sort_keys=False))
+
+    write()
+    return write
+
+
+def test_a_study_by_its_command(small_study, train_py, outputs):
+    words = ("study=small", "scale=smoke", f"paths.outputs={outputs}")
+    said = train_py(*words)
+    assert said.code == 0
+    assert "8 runs: 8 finished" in said.out
+    numbers = json.loads((outputs / "studies" / "small-smoke" / "summary.json").read_text())
+    assert list(numbers["arms"]) == ["bn · slow", "bn · fast", "no norm · slow", "no norm · fast"]
+    assert numbers["runs"] == {"finished": 8, "diverged": 0, "not finished": 0}
+    assert numbers["command"] == "python train.py study=small scale=smoke"
+    folders = sorted(path.name for path in (outputs / "runs").iterdir())
+    assert len(folders) == 8
+    finals = {}
+    for name in folders:
+        result = json.loads((outputs / "runs" / name / "result.json").read_text())
+        key = (result["config"]["norm"]["name"], result["config"]["recipe"]["lr"])
+        finals.setdefault(key, []).append((result["config"]["seed"], result["final"]["test_accuracy"]))
+    for arm, key in (("bn · slow", ("bn", 0.01)), ("no norm · fast", ("none", 0.1))):
+        found = numbers["arms"][arm]
+        values = [accuracy for _, accuracy in sorted(finals[key])]
+        assert found["metrics"]["test accuracy (%)"]["values"] == values
+        assert found["metrics"]["test accuracy (%)"]["mean"] == pytest.approx(sum(values) / 2)
+        assert found["statuses"] == {"0": "finished", "1": "finished"}
+        assert "paths.outputs" not in " ".join(found["overrides"])
+    again = train_py(*words)
+    assert again.code == 0
+    assert again.out.count("is finished already") == 8
+
+
+def test_narrowing(small_study):
+    whole = grid(["study=small", "scale=smoke"])
+    assert not whole.narrowed
+    assert [job.config["seed"] for job in whole.plan.jobs] == [0] * 4 + [1] * 4  # every arm's first seed comes first
+    part = grid(["study=small", "scale=smoke", "norm=bn", "recipe.lr=0.1", "seed=1", "device=cpu"])
+    assert part.narrowed
+    assert list(part.arms) == ["bn · fast"]
+    (job,) = part.plan.jobs
+    assert identity.name(job.config) in {identity.name(other.config) for other in whole.plan.jobs}
+    assert job.overrides[-1] == "seed=1"
+    assert list(grid(["study=small", "scale=cpu"]).arms) == ["bn · fast", "no norm · fast"]
+    assert grid(["study=small", "scale=smoke", "norm=bn"]).narrowed
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("study=smal", "scale=smoke"), "study=smal does not exist. Did you mean small? Known: small"),
+        (("study=small",), "scale is missing: choose one, as in scale=smoke. Known: cpu, smoke"),
+        (("study=small", "scale=paper"), "scale=paper does not exist for small: choose one"),
+        (("study=small", "scale=smoke", "epochs=3"), "epochs=3 would make another study of small"),
+        (("study=small", "scale=smoke", "norm=ln"), "small has no arm with norm=ln. Its arms: bn · slow, "),
+        (("study=small", "scale=smoke", "seed=7"), "seed=7 is not among the seeds of small at scale=smoke: 0, 1"),
+        (("study=small", "study=small", "scale=smoke"), "one study at a time"),
+        (("study=small,other", "scale=smoke"), "one study at a time"),
+        (("study=small", "scale=smoke", "quickly"), "'quickly' is not understood with study=small"),
+        (("study=small", "scale=smoke", "hydra/launcher=jobli"), "hydra/launcher=jobli does not exist"),
+        (("study=small", "scale=smoke", "device=gpu"), "device=gpu is not known"),
+    ],
+)
+def test_mistakes_are_found_before_anything_is_written(small_study, train_py, outputs, words, said):
+    found = train_py(*words, f"paths.outputs={outputs}")
+    assert found.code == 2
+    assert said in found.err
+    assert found.err.count("\n") == 1
+    assert not outputs.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"question": None}, "small.yaml: question=null"),
+        ({"metrics": [{"label": "x", "of": "y", "at": "middle"}]}, "at=middle is not known"),
+        ({"colour": "red"}, "colour is not a setting"),
+        ({"factors": {"norm": {"bn": ["norm=bm"]}, "rate": {"fast": ["recipe.lr=0.1"]}}}, "norm=bm does not exist. Did you mean bn?"),
+        (
+            {"scales": {"smoke": {"expect": "x", "seeds": [0], "levels": {"depth": ["8"]}}}},
+            "scales.smoke.levels.depth is no factor. Known: norm, rate",
+        ),
+        (
+            {"scales": {"smoke": {"expect": "x", "seeds": [0], "levels": {"norm": ["ln"]}}}},
+            "smoke keeps norm: ln, which is no level. Known: bn, no norm",
+        ),
+    ],
+)
+def test_mistakes_in_a_file(small_study, changes, said):
+    small_study(**changes)
+    with pytest.raises(UserError, match=re.escape(said)):
+        grid(["study=small", "scale=smoke"])
+
+
+def test_metrics_of_a_run(made):
+    run = made("probes=[gradient_depth]", "probe_every=4")
+    one = StudyRun(None, run.folder, run.result, read_curves_of(run))
+    losses = [number for _, _, name, number in run.metrics if name == "running/loss"]
+    for at, number in (("first", losses[0]), ("last", losses[-1]), ("mean", sum(losses) / len(losses))):
+        assert value(one, Metric(label="x", of="running/loss", at=at)) == pytest.approx(number)
+    assert value(one, Metric(label="x", of="running/loss", at="max")) == max(losses)
+    assert value(one, Metric(label="x", of="running/loss", at="min")) == min(losses)
+    assert value(one, Metric(label="x", of="nothing", at="last")) is None
+    by_layer = [n for step, _, name, n in run.metrics if name.startswith("gradient_depth/log_norm/") and step == 16]
+    for over, number in (("mean", sum(by_layer) / 3), ("max", max(by_layer)), ("min", min(by_layer))):
+        metric = Metric(label="x", of="gradient_depth/log_norm/*", over=over, at="last")
+        assert value(one, metric) == pytest.approx(number)
+    diverged = StudyRun(None, run.folder, {**run.result, "status": "diverged"}, one.curves)
+    assert value(diverged, Metric(label="x", of="running/loss", at="last")) is None
+    assert value(diverged, Metric(label="x", of="running/loss", at="first")) == losses[0]
+    with pytest.raises(UserError, match=r"accuracy. is no key of result\.json"):
+        value(one, Metric(label="x", of="accuracy", at="result"))
+    assert spread([one, diverged], Metric(label="x", of="running/loss", at="last")).values == (losses[-1],)
+
+
+def read_curves_of(run):
+    from experiments.report.metrics import read_curves
+
+    return read_curves(run.folder)
+
+
+def test_spread_and_its_table(small_study):
+    assert (Spread((1.0, 2.0, 6.0)).mean, Spread(()).mean, Spread((1.0,)).sd) == (3.0, None, None)
+    assert Spread((1.0, 2.0, 6.0)).sd == pytest.approx(math.sqrt(7))
+    found = grid(["study=small", "scale=cpu"])
+    runs = read_runs(found.arms)
+    numbers = summary(found.name, found.scale, found.study, runs)
+    lines = table(numbers)
+    assert numbers["runs"] == {"finished": 0, "diverged": 0, "not finished": 6}
+    assert "6 not finished" in lines[-1]
+    assert any(line.startswith("bn · fast") and line.split()[3:] == ["0", "–", "–"] for line in lines)
