@@ -166,7 +166,10 @@ def test_mistakes_are_found_before_anything_is_written(small_study, train_py, ou
         ({"question": None}, "small.yaml: question=null"),
         ({"metrics": [{"label": "x", "of": "y", "at": "middle"}]}, "at=middle is not known"),
         ({"colour": "red"}, "colour is not a setting"),
-        ({"factors": {"norm": {"bn": ["norm=bm"]}, "rate": {"fast": ["recipe.lr=0.1"]}}}, "norm=bm does not exist. Did you mean bn?"),
+        (
+            {"factors": {"norm": {"bn": ["norm=bm"]}, "rate": {"fast": ["recipe.lr=0.1"]}}},
+            "norm=bm does not exist. Did you mean bn?",
+        ),
         (
             {"scales": {"smoke": {"expect": "x", "seeds": [0], "levels": {"depth": ["8"]}}}},
             "scales.smoke.levels.depth is no factor. Known: norm, rate",

@@ -1,6 +1,7 @@
 """The probes of a run: when they look, what of theirs is recorded and remembered, and what they cost."""
 
 import logging
+import math
 import time
 from typing import Any
 
@@ -70,7 +71,7 @@ class Watch:
         every = self._cadence.steps or self._cadence.epochs * self._length.steps_per_epoch
         looks = 2 + (self._length.total_steps - 1) // every  # the first and the last, whatever the cadence
         if share > SHARE and looks > 2:
-            seldom = max(int(every * share / SHARE), every + 1)
+            seldom = math.ceil(round(every * share / SHARE, 6))  # rounded, so that 24.000001 is 24
             log.info("  probe_every=%d would keep them near %.0f %%", seldom, 100 * SHARE)
 
     def state(self) -> dict[str, Any]:
