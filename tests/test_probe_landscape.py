@@ -54,7 +54,7 @@ def by_hand(live, initial: dict[str, np.ndarray]) -> dict[str, float]:
 @pytest.mark.parametrize("steps", [0, 5])
 @pytest.mark.parametrize("norm", ["bn", "ln", "none"])
 def test_against_numpy(compose, norm, steps):
-    config = compose(*MLP, f"norm={norm}", "recipe.schedule=constant", "recipe.warmup=0.0", "recipe.lr=0.05")
+    config = compose(*MLP, f"norm={norm}", "recipe.schedule=constant", "recipe.warmup=0.0", "recipe.lr=0.5")
     begun = live_after(config)
     initial, probe, live = arrays(begun), probe_of("landscape", begun), live_after(config, steps)
     values = probe.measure(live).values
@@ -100,7 +100,13 @@ def test_plain_and_scaled_path_are_one_while_weights_have_their_first_size(compo
 
 def test_dropout_is_no_noise(compose):
     """Over a step of nearly nothing the gradient stays what it is; other units dropped would turn it."""
-    words = ("model.dropout=0.5", "recipe.lr=1e-4", "recipe.warmup=0.0", "norm=bn", "dataset.augmentation.crop_padding=2")
+    words = (
+        "model.dropout=0.5",
+        "recipe.lr=1e-4",
+        "recipe.warmup=0.0",
+        "norm=bn",
+        "dataset.augmentation.crop_padding=2",
+    )
     values = measured("landscape", live_after(compose(*words))).values
     assert values["landscape/cosine_min"] > 0.99
     assert values["landscape/scaled/relative_max"] < 0.1
