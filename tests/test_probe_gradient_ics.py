@@ -84,6 +84,21 @@ def test_dropout_is_no_noise(compose):
     assert values["gradient_ics/mean_relative"] < 0.01
 
 
+def test_every_pass_and_the_step_drop_the_same_units(compose, monkeypatch):
+    states, forward = [], torch.nn.Dropout.forward
+
+    def recorded(self, x):
+        states.append(torch.get_rng_state())
+        return forward(self, x)
+
+    live = live_after(compose("model.dropout=0.5", "model.dropout_position=last"))
+    probe = probe_of("gradient_ics", live)
+    monkeypatch.setattr(torch.nn.Dropout, "forward", recorded)
+    probe.measure(live)
+    assert len(states) == 1 + 1 + 3  # G, the step, and G′ of three layers
+    assert all(torch.equal(state, states[0]) for state in states)
+
+
 def test_where_the_gradient_is_zero(compose):
     """In Fixup's first step the classifier alone has a gradient, since its weights are 0: all below stand still."""
     words = ("model=resnet20", "model.depth=8", "model.branch=fixup", "norm=none", "recipe.weight_decay=0.0")
