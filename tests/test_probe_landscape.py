@@ -54,7 +54,7 @@ def by_hand(live, initial: dict[str, np.ndarray]) -> dict[str, float]:
 @pytest.mark.parametrize("steps", [0, 5])
 @pytest.mark.parametrize("norm", ["bn", "ln", "none"])
 def test_against_numpy(compose, norm, steps):
-    config = compose(*MLP, f"norm={norm}", "recipe.schedule=constant", "recipe.warmup=0.0", "recipe.lr=0.05")
+    config = compose(*MLP, f"norm={norm}", "recipe.schedule=constant", "recipe.warmup=0.0", "recipe.lr=0.5")
     begun = live_after(config)
     initial, probe, live = arrays(begun), probe_of("landscape", begun), live_after(config, steps)
     values = probe.measure(live).values

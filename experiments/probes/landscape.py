@@ -154,7 +154,7 @@ class Start:
         return Place(loss, Difference.between(old, _times_norms(gradient, self._parameters, factors)))
 
     def _loss_and_gradient(self) -> tuple[float, list[Tensor]]:
-        return self._batch.loss_and_gradients(self._network, list(self._parameters.values()))
+        return self._batch.loss_and_gradients(self._network, [*self._parameters.values()])
 
 
 def _times_norms(gradient: list[Tensor], at: Mapping[str, Tensor], chosen: Collection[str]) -> list[Tensor]:

@@ -1,6 +1,7 @@
 """Gradients of one batch in several places of weight space, with the same random draws in each, and how they differ."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -24,11 +25,11 @@ class SameDraws:
         """Put the generators of all devices to where they are before every loss."""
         torch.manual_seed(self._seed)
 
-    def loss_and_gradients(self, network: nn.Module, of: list[Tensor]) -> tuple[float, list[Tensor]]:
+    def loss_and_gradients(self, network: nn.Module, of: Sequence[Tensor]) -> tuple[float, list[Tensor]]:
         """The loss (nats) and ∂loss/∂t of each tensor t, float32."""
         self.rewind()
         loss = self._live.loss(network, self._x, self._y)
-        return loss.item(), self._live.gradients(loss, of)
+        return loss.item(), self._live.gradients(loss, list(of))
 
 
 @dataclass(frozen=True)
