@@ -3,12 +3,13 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from data.augmentation import Augmentation
+from data.augmentation import Augmentation, Draws
 from data.batches import DeviceImages, training_indices
 from data.subsets import balanced_order
 from experiments.loop import Length
@@ -52,17 +53,30 @@ class Surroundings:
 
     def _coming(self, step: int) -> tuple[Tensor, Any]:
         settings, count = self.settings, self.length.num_images
-        epoch, start = divmod(step, self.length.steps_per_epoch)
-        draws = self.augmentation.draw(settings.seed, epoch, count, self.device)
-        size, seed = settings.batch_size, settings.seed
-        batches = training_indices(count, batch_size=size, seed=seed, epoch=epoch, device=self.device, start=start)
-        return next(batches), draws
+        epoch, number = divmod(step, self.length.steps_per_epoch)
+        batches, draws = _epoch(self.augmentation, settings.seed, epoch, count, settings.batch_size, self.device)
+        return batches[number], draws
 
-    def take_coming_step(self, state: State) -> None:
-        """Take the optimizer step that is to come, exactly as training will: for a copy of the state."""
+    def take_coming_step(self, state: State, rate: float | None = None) -> None:
+        """Take the optimizer step that is to come, exactly as training will: for a copy of the state.
+
+        Args:
+            rate: the learning rate instead of the schedule's.
+        """
         indices, draws = self._coming(state.step)
-        Step(state, self.splits["train"], self.settings)(indices, draws, self.coming_rate(state.step))
+        Step(state, self.splits["train"], self.settings)(
+            indices, draws, self.coming_rate(state.step) if rate is None else rate
+        )
         state.step += 1
+
+
+@lru_cache(maxsize=1)  # for probes that take steps one after the other
+def _epoch(
+    augmentation: Augmentation, seed: int, epoch: int, count: int, batch_size: int, device: torch.device
+) -> tuple[list[Tensor], Draws | None]:
+    """The indices of an epoch's batches, and its draws."""
+    batches = training_indices(count, batch_size=batch_size, seed=seed, epoch=epoch, device=device)
+    return list(batches), augmentation.draw(seed, epoch, count, device)
 
 
 @dataclass(frozen=True)
