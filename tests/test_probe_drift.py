@@ -13,6 +13,7 @@ from scipy.stats import wasserstein_distance
 
 from experiments import identity
 from experiments.probes.drift import kept_steps, looked_at
+from experiments.probing.channels import constant
 from experiments.probing.layers import norm_places
 from experiments.probing.snapshot import Collector, at_positions, chosen_channels
 
@@ -179,6 +180,15 @@ def test_channels_that_did_not_vary_are_left_out():
     dead = collected(np.full((50, 3), 0.3)).distribution()
     assert all(math.isnan(value) for value in collected(now).distribution().shift_from(dead).values())
     assert np.isfinite(list(dead.shift_from(distribution).values())).all()
+
+
+def test_what_counts_as_constant():
+    """σ of 3e-7 |μ| is a rounding of float32, σ of 1e-5 |μ| is not."""
+    sigma = torch.tensor([0.0, 3e-7, 1e-5, 0.0, 1e-10])
+    mean = torch.tensor([-1.0, -1.0, -1.0, 0.0, 0.0])
+    for size in (1.0, 1e-9, 1e9):
+        found = constant(size * mean.double(), (size * sigma.double()).square())
+        assert found.tolist() == [True, True, False, True, False]
 
 
 def test_a_layer_that_gives_zeros_does_not_enter_the_mean(compose):

@@ -29,7 +29,7 @@ class Distribution:
             variance     |σ²' − σ²| / (σ² + 1e-12)
             wasserstein  W₁ / √(σ² + 1e-12), with W₁ the mean distance of the 99 quantiles
 
-        Channels that did not vary in the earlier one are left out; NaN if that is all.
+        Channels that did not vary in the earlier one (`constant`) are left out; NaN if that is all.
         """
         mean, variance = other.moments.double()
         varied = ~constant(mean, variance)
@@ -61,9 +61,8 @@ class Collector:
     def typical(self, percentiles: tuple[int, ...]) -> list[float]:
         """Percentiles of the middle channel, number C // 2 of C."""
         values = torch.cat(self._values)
-        return torch.quantile(
-            values[:, values.shape[1] // 2].double(), torch.tensor(percentiles).double() / 100
-        ).tolist()
+        middle = values[:, values.shape[1] // 2].double()
+        return torch.quantile(middle, torch.tensor(percentiles).double() / 100).tolist()
 
     def distribution(self) -> Distribution:
         """Of all that was added."""
