@@ -74,7 +74,9 @@ class Decorrelation(Probe):
     """One forward pass and the products of the layers' values."""
 
     def __init__(self, model: nn.Module, surroundings: Surroundings) -> None:
-        self.steps = surroundings.steps_worth(forward=2 * surroundings.settings.batch_size) if norm_places(model) else 0
+        self.steps = (
+            surroundings.steps_worth(forward=2.5 * surroundings.settings.batch_size) if norm_places(model) else 0
+        )
 
     @torch.no_grad()
     def measure(self, live: Live) -> Measured:

@@ -78,7 +78,7 @@ class Moments(Probe):
     """One forward pass, and twice its norms."""
 
     def __init__(self, model: nn.Module, surroundings: Surroundings) -> None:
-        self.steps = surroundings.steps_worth(forward=2 * surroundings.settings.batch_size) if norm_places(model) else 0
+        self.steps = surroundings.steps_worth(forward=3 * surroundings.settings.batch_size) if norm_places(model) else 0
 
     @torch.no_grad()
     def measure(self, live: Live) -> Measured:
