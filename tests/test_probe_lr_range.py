@@ -56,7 +56,7 @@ def test_against_numpy(compose, norm, steps, nesterov, clip):
     assert list(found) == pytest.approx(rates[1 : last + 2 : 3], rel=6e-3)
     assert list(found.values()) == pytest.approx(means[: last + 1 : 3], rel=2e-3)
     assert largest == pytest.approx(rates[bad[0]] if bad else 10.0)
-    falls = np.diff(means[: last + 1 : 1])
+    falls = np.diff(means[: min(int(np.argmin(means[: last + 1])) + 2, last + 1)])  # to just beyond the smallest
     assert steepest == pytest.approx(rates[2 + int(np.argmin(falls[1:] + falls[:-1]))])
     assert (norm == "none") == bool(bad)
 
@@ -109,4 +109,5 @@ def test_the_largest_rate():
 def test_the_steepest_rate():
     assert steepest([5.0, 4.9, 4.5, 3.0, 2.9, 9.0]) == RATES[3]  # from 4.9 to 3.0, around number 2
     assert steepest([5.0, 4.9, 1.0, math.nan]) == RATES[2]
+    assert steepest([3.0, 2.0, 1.5, 4.0, 3.8, 2.0, 2.0]) == RATES[2]  # what falls after a rise does not count
     assert all(math.isnan(steepest(smooth)) for smooth in ([], [1.0, 2.0], [1.0, 2.0, 3.0], [1.0, 1.0, 1.0]))

@@ -8,10 +8,12 @@ the middle one's rate.
     lr_range/loss/<rate>    the smooth loss, at every third rate; from where it diverges on, nothing is recorded
     lr_range/largest        the last rate before the smooth loss is above 1.5 times its first value, or not finite:
                             10 where that never happens, NaN where it is not finite from the start
-    lr_range/steepest       the rate at which the smooth loss falls fastest over ln rate; NaN where it never falls
+    lr_range/steepest       the rate at which the smooth loss falls fastest over ln rate, up to where it is smallest (a
+                            fall after a rise is none of interest); NaN where it never falls
 
-The larger rates meet a copy that the smaller ones have trained. Late in training the loss may be so small that batches
-alone differ by half of it, and `largest` then says more about them than about the rate. Costs up to 60 steps.
+`largest` is as good as the first loss. An untrained network's may be many times that of guessing: 10 then says that
+clipping or the norm bounds what a step can spoil, not that 10 trains. A trained network's may be so small that batches
+alone differ by half of it. And the larger rates meet a copy that the smaller ones have trained. Costs up to 60 steps.
 
 Source: Smith 2017, arXiv 1506.01186, §3.3 and figure 3, where the rate grows linearly and the accuracy is watched.
 """
@@ -103,7 +105,8 @@ def largest(smooth: list[float]) -> float:
 
 
 def steepest(smooth: list[float]) -> float:
-    """The rate of the smallest central difference, if that is below 0."""
+    """The rate of the smallest central difference up to the smallest loss, if that difference is below 0."""
     finite = [loss for loss in smooth if math.isfinite(loss)]
-    falls = {finite[k + 1] - finite[k - 1]: RATES[k + WINDOW // 2] for k in range(1, len(finite) - 1)}
+    end = min(finite.index(min(finite)) + 1, len(finite) - 1) if finite else 0
+    falls = {finite[k + 1] - finite[k - 1]: RATES[k + WINDOW // 2] for k in range(1, end)}
     return falls[min(falls)] if falls and min(falls) < 0 else math.nan
