@@ -76,8 +76,10 @@ class DeadUnits(Probe):
         seen: dict[str, _Seen] = {}
 
         def look(name: str, layer: Layer, x: Tensor, h: Tensor) -> None:
-            active = (h != 0).sum(dim=(0, *range(2, h.dim())))
-            values = h.numel() // h.shape[1]
+            active = h != 0
+            if h.dim() == 4:  # in 32 bits, a third of the time of 64, which would take longer than the convolution
+                active = active.sum(dim=(2, 3), dtype=torch.int32)
+            active, values = active.sum(dim=0), h.numel() // h.shape[1]
             if name in seen:
                 active, values = seen[name].active + active, seen[name].values + values
             seen[name] = _Seen(active, values)
