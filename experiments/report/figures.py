@@ -72,6 +72,13 @@ class Drawing:
         return inline(self.svg, self.name, f"{self.title}. {self.alt}")
 
     @property
+    def inches(self) -> float:
+        """How wide it was drawn."""
+        found = re.search(r'viewBox="\S+ \S+ (\S+)', self.svg)
+        assert found is not None, self.name
+        return float(found[1]) / 72
+
+    @property
     def pixels(self) -> np.ndarray:
         """uint8 (H, W, 3), for TensorBoard."""
         return _pixels(self.png)

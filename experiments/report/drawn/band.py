@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from experiments.report.charts import Band
-from experiments.report.drawn.panels import COLOURS, colours_of, grid, name_axes, subplots, width_of
+from experiments.report.drawn.panels import COLOURS, colours_of, grid, name_axes, subplots, whole_ticks, width_of
 from experiments.report.drawn.series import Arms, Runs, Series, by_step, ends, most_seeds
 from experiments.report.figures import BLUE, Sketch
 
@@ -40,6 +40,7 @@ def sketch(chart: Band, arms: Arms) -> Sketch | None:
         axes = subplots(figure, count, COLUMNS)
         for axis, (arm, strip) in zip(axes, strips.items(), strict=True):
             _paint_strip(axis, strip, colours[arm])
+            whole_ticks(axis.xaxis)
             if len(arms) > 1:
                 axis.set_title(arm)
         name_axes(axes, COLUMNS, "step", chart.label, chart.log)

@@ -13,6 +13,7 @@ from experiments.report.drawn.panels import (
     markers_of,
     name_axes,
     subplots,
+    whole_ticks,
     width_of,
 )
 from experiments.report.drawn.series import Arms, Series, by_step, ends, most_seeds, spread
@@ -43,6 +44,7 @@ def sketch(chart: Curves, arms: Arms) -> Sketch | None:
             for label, series in lines.items():
                 line(axis, series, colours[label], label if len(labels) > 1 else None, markers[label])
             axis.set_title(title)
+            whole_ticks(axis.xaxis)
         name_axes(axes, COLUMNS, "step", chart.label, chart.log)
         legend(figure, axes)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.report.charts import HeatMap
-from experiments.report.drawn.panels import ALONE, grid, is_left, log_ticks, name_axes, subplots
+from experiments.report.drawn.panels import ALONE, grid, is_left, log_ticks, name_axes, subplots, wrapped
 from experiments.report.drawn.series import Arms, Runs, drawable, most_seeds, of_quantity
 from experiments.report.figures import PALE, Sketch
 from experiments.report.page import short
@@ -62,7 +62,8 @@ def sketch(chart: HeatMap, arms: Arms) -> Sketch | None:
         place: dict[str, Any] = {"location": "bottom", "aspect": 35}
         if rows > 1:
             place = {"location": "right", "aspect": 20, "shrink": min(1.0, 3 / height), "anchor": (0, 1)}
-        bar = figure.colorbar(image, ax=axes, label=chart.label, **place)
+        label = wrapped(chart.label, 3 if rows > 1 else width - 1.2)
+        bar = figure.colorbar(image, ax=axes, label=label, **place)
         if chart.log:
             log_ticks(bar.long_axis, scale["norm"].vmin, scale["norm"].vmax)
 

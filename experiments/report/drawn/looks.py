@@ -21,6 +21,7 @@ from experiments.report.drawn.panels import (
     markers_of,
     name_axes,
     subplots,
+    whole_ticks,
     width_of,
 )
 from experiments.report.drawn.series import Arms, Runs, Series, ends, most_seeds, of_quantity, over_seeds, spread
@@ -86,8 +87,6 @@ def _sketch(
     keys = [*(labels if several else []), *([FIRST, LAST] if dashed else [])]
 
     def paint(figure: "Figure") -> None:
-        from matplotlib.ticker import MaxNLocator
-
         colours, markers = colours_of(labels), markers_of(labels)
         axes = subplots(figure, count, COLUMNS)
         for axis, (title, lines) in zip(axes, panels.items(), strict=True):
@@ -100,7 +99,7 @@ def _sketch(
             if x_log:
                 axis.set_xscale("log")
             elif isinstance(chart, Profile):
-                axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+                whole_ticks(axis.xaxis)
         name_axes(axes, COLUMNS, x_label, chart.label, chart.log)
         legend(figure, axes, looks=several and dashed)
 

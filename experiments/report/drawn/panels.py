@@ -1,6 +1,7 @@
 """What several kinds of charts share: which arms stand in a panel, in which colours, and how panels are laid out."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +106,8 @@ def is_left(place: int, count: int, columns: int) -> bool:
 def name_axes(axes: Sequence["Axes"], columns: int, x_label: str, y_label: str, log: bool = False) -> None:
     """Names for the axes of panels that `subplots` made: once a row, and once a column; `log`: of the vertical one."""
     count = len(axes)
+    figure = axes[0].figure
+    y_label = wrapped(y_label, figure.get_figheight() / grid(count, columns)[0] - 0.8)  # type: ignore[union-attr]
     for place, axis in enumerate(axes):
         if log:
             axis.set_yscale("log")
@@ -113,6 +116,18 @@ def name_axes(axes: Sequence["Axes"], columns: int, x_label: str, y_label: str, 
             axis.set_ylabel(y_label)
         if place + grid(count, columns)[1] >= count:
             axis.set_xlabel(x_label)
+
+
+def wrapped(label: str, inches: float) -> str:
+    """A label in lines that are no longer than so many inches."""
+    return "\n".join(textwrap.wrap(label, max(16, int(15 * inches)), break_long_words=False))
+
+
+def whole_ticks(axis: "Axis") -> None:
+    """Ticks at whole numbers alone, of steps and depths."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(integer=True, nbins=7))
 
 
 def log_ticks(axis: "Axis", low: float, high: float) -> None:
