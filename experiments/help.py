@@ -1,5 +1,6 @@
 """`python train.py --help`, made from the files in `conf/`, so that a new option explains itself."""
 
+from experiments import probes
 from experiments.command_line import groups, options
 from experiments.paths import CONF
 
@@ -12,13 +13,14 @@ examples
   python train.py dataset.train_size=5000 epochs=4         the first 5,000 images of a fixed, class-balanced order
   python train.py norm=gn norm.num_groups=4 recipe.lr=0.1  any setting of a group by its key
   python train.py norm=bn probes=[modes]                   and record train mode against eval mode while training
+  python scripts/probes.py RUN                             a page of what the probes of a run found
   python scripts/evaluate.py 'cifar10-*' modes=all         train mode against eval mode of finished runs
   tensorboard --logdir outputs                             look at the curves
 """
 
 
 def page() -> str:
-    """The help page: usage, groups with their options, settings with their defaults and comments, examples."""
+    """The help page: usage, groups with their options, probes, settings with their defaults and comments, examples."""
     lines = [
         "usage: python train.py [GROUP=OPTION ...] [KEY=VALUE ...]      one run",
         "       python train.py -m KEY=A,B,C ...                        a run of each combination",
@@ -34,6 +36,10 @@ def page() -> str:
         found = options(group)
         width = max(len(name) for name in found)
         lines += [f"    {name:<{width}}  {text}".rstrip() for name, text in found.items()]
+    lines += ["", "probes, measurements on the network while it trains (python train.py probes=[NAME,NAME])"]
+    found = probes.descriptions()
+    width = max(len(name) for name in found)
+    lines += [f"    {name:<{width}}  {text}" for name, text in found.items()]
     lines += ["", "settings, with their defaults (python train.py KEY=VALUE)", *_settings(), ""]
     lines += ["  The settings of an option stand in conf/GROUP/OPTION.yaml; see them all with --cfg job.", "", EXAMPLES]
     lines += [

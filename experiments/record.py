@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
@@ -75,6 +76,10 @@ class Record:
             finite = finite[finite.isfinite()]
             if len(finite):  # TensorBoard's bins have no place for other numbers
                 self._board.add_histogram(name, finite.cpu().numpy(), step)
+
+    def write_image(self, step: int, name: str, pixels: np.ndarray) -> None:
+        """An image, uint8 (H, W, 3), for TensorBoard."""
+        self._board.add_image(name, pixels, step, dataformats="HWC")
 
     def begin(self, config: dict[str, Any], group: str) -> None:
         """Announce the run to TensorBoard's HParams table."""

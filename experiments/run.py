@@ -22,6 +22,7 @@ from experiments.probing.watch import Watch
 from experiments.progress import Progress
 from experiments.record import Record
 from experiments.recorded_step import RecordedStep, cuda_recorder
+from experiments.report.board_pictures import write_pictures
 from experiments.schedule import learning_rate
 from experiments.scores import Scorer, Scores
 from experiments.settings import Settings
@@ -149,6 +150,7 @@ class Run:
                 if pause:
                     began = time.monotonic()
             record.end(self.diverged_at is not None)
+            write_pictures(record, self.folder, settings.probes, state.step)
         finally:
             progress.close()
             record.close()

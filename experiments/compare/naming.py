@@ -4,8 +4,9 @@ import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from experiments.compare.differing import ABSENT, Differing
+from experiments.compare.differing import ABSENT, Differing, differing
 from experiments.compare.selection import Selection
 from experiments.finished import FinishedRun
 
@@ -22,6 +23,25 @@ def short_names(selection: Selection) -> tuple[str, str]:
         words = [word for row in rows if (word := _word(row, place))]
         sides.append(f"{letter} · {', '.join(words)}" if words else letter)
     return sides[0], sides[1]
+
+
+def arm_names(configs: Sequence[dict[str, Any]]) -> list[str]:
+    """What several configurations are called beside each other: `bn, resnet20`, by what sets them apart, seeds aside.
+
+    Two words, or as many as it takes to tell all of them apart; of a single one, its network and its norm.
+    """
+    if len(configs) == 1:
+        return [f"{configs[0]['model']['name']}, {configs[0]['norm']['name']}"]
+    found = differing(configs, seed=False)
+    telling = _telling(found)
+    rows = telling + [row for row in found if row not in telling]
+    names = [""] * len(configs)
+    for count in range(min(2, len(telling)), len(rows) + 1):
+        words = [[_word(row, place) for row in rows[:count]] for place in range(len(configs))]
+        names = [", ".join(filter(None, told)) or "–" for told in words]
+        if len(set(names)) == len(names):
+            return names
+    return [f"{name} ({names[:place].count(name) + 1})" for place, name in enumerate(names)]
 
 
 def _telling(rows: Sequence[Differing]) -> list[Differing]:

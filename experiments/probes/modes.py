@@ -23,10 +23,26 @@ from experiments.inference.precise import (
     using_statistics,
 )
 from experiments.probing.live import Live, Measured, Probe, Surroundings
+from experiments.report.charts import Curves
 
 log = logging.getLogger("normlab")
 
 KINDS = ("running", "precise", "batch")
+CHARTS = (
+    Curves(
+        name="modes_accuracy",
+        title="Test accuracy by the statistics that are used",
+        label="test accuracy (share)",
+        metrics={kind: f"modes/{kind}/accuracy" for kind in KINDS},
+    ),
+    Curves(
+        name="modes_loss",
+        title="Test loss by the statistics that are used",
+        label="test loss (nats)",
+        log=True,
+        metrics={kind: f"modes/{kind}/loss" for kind in KINDS},
+    ),
+)
 OVERLAYS = {
     "inference modes, on the test images": {
         measure: ["Multiline", [f"modes/{kind}/{measure}" for kind in KINDS]] for measure in ("accuracy", "loss")

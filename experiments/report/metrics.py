@@ -22,6 +22,8 @@ class Curve:
 def read_curves(folder: Path) -> dict[str, Curve]:
     """Every curve of the run in `folder`, by name (`accuracy/test`, `loss/train`, …).
 
+    Of a run that goes on, what stands in the file so far: half a line at its end is left out.
+
     Raises:
         UserError: when the file is missing or damaged.
     """
@@ -29,10 +31,12 @@ def read_curves(folder: Path) -> dict[str, Curve]:
     points: dict[str, list[tuple[int, int, float]]] = {}
     try:
         with open(path, encoding="utf-8", newline="") as file:
-            if file.readline() != HEADER:
-                raise ValueError("its first line is not the one expected")
-            for step, epoch, name, value in csv.reader(file):
-                points.setdefault(name, []).append((int(step), int(epoch), float(value)))
+            text = file.read()
+        if not text.startswith(HEADER):
+            raise ValueError("its first line is not the one expected")
+        lines = text[len(HEADER) : text.rindex("\n") + 1].splitlines()
+        for step, epoch, name, value in csv.reader(lines):
+            points.setdefault(name, []).append((int(step), int(epoch), float(value)))
     except FileNotFoundError:
         raise UserError(f"{path} is missing; remove {folder} and repeat the run") from None
     except (OSError, ValueError) as error:

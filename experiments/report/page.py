@@ -30,6 +30,7 @@ def render(template: str, folders: Sequence[Path], **values: Any) -> str:
         "points": points,
         "signed": signed,
         "number": number,
+        "short": short,
         "p_value": p_value,
         "count": count,
     }
@@ -50,6 +51,13 @@ def number(value: float | None, digits: int = 4) -> str:
         return "∞" if value > 0 else f"{MINUS}∞"
     text = f"{value:,.{digits}f}"
     return _unsigned_zero(text).replace("-", MINUS)
+
+
+def short(value: float | None) -> str:
+    """Four significant digits of a number of any size, as in 0.01234 and 1.234e−9; a dash where there is none."""
+    if value is None:
+        return "–"
+    return "NaN" if math.isnan(value) else f"{value:.4g}".replace("inf", "∞").replace("-", MINUS)
 
 
 def signed(value: float | None, digits: int = 4) -> str:
