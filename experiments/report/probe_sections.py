@@ -1,6 +1,6 @@
 """What the probes of runs found, a section a probe: charts, last values, cost. For the page of a run and of a study."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,19 +39,23 @@ class Section:
     cost: str  # a sentence; empty where no run is finished
 
 
-def probe_sections(arms: Arms, names: Sequence[str], results: Results | None = None) -> list[Section]:
+def probe_sections(
+    arms: Arms, names: Sequence[str], results: Results | None = None, chosen: Collection[str] | None = None
+) -> list[Section]:
     """A section for each of the probes `names`.
 
     Args:
         arms: the curves of each arm's runs, as `draw_chart` takes them.
         results: the content of the same runs' result.json, None of a run that is not finished.
+        chosen: the names of the charts that are drawn; None draws all.
     """
-    return [_section(name, arms, results or {}) for name in names]
+    return [_section(name, arms, results or {}, chosen) for name in names]
 
 
-def _section(name: str, arms: Arms, results: Results) -> Section:
+def _section(name: str, arms: Arms, results: Results, chosen: Collection[str] | None) -> Section:
     charts: Sequence[Chart] = getattr(probes.module(name), "CHARTS", ())
-    drawings = tuple(drawing for chart in charts if (drawing := draw_chart(chart, arms)) is not None)
+    shown = [chart for chart in charts if chosen is None or chart.name in chosen]
+    drawings = tuple(drawing for chart in shown if (drawing := draw_chart(chart, arms)) is not None)
     return Section(name, docs(name), drawings, _table(arms, scalars(name, arms, charts)), _cost(name, results))
 
 
@@ -110,7 +114,8 @@ def _cost(name: str, results: Results) -> str:
     if len(costs) > FEW:
         low, high = (pick(seconds for seconds, _ in costs.values()) for pick in (min, max))
         least, most = (pick(share for _, share in costs.values()) for pick in (min, max))
-        return f"It took {_seconds(low)} to {_seconds(high)} a run, {_share(least)} to {_share(most)} of the training time."
+        shares = f"{_share(least)} to {_share(most)} of the training time"
+        return f"It took {_seconds(low)} to {_seconds(high)} a run, {shares}."
     parts = [
         f"{_seconds(seconds)}{f' in {arm}' if len(results) > 1 else ''} ({_share(share)})"
         for arm, (seconds, share) in costs.items()

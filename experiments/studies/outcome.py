@@ -5,18 +5,29 @@ from pathlib import Path
 from typing import Any
 
 from experiments import atomic
+from experiments.folders import check_replaceable, replaced
 from experiments.studies.grid import Grid
 from experiments.studies.numbers import read_runs, summary
+from experiments.studies.page import study_page
+
+WRITTEN = ("summary.json", "index.html", "*.svg", "*.png")
 
 
 def conclude(grid: Grid) -> Path:
     """Print the study's table and write its folder; returns the folder."""
-    numbers = summary(grid.name, grid.scale, grid.study, read_runs(grid.arms))
+    runs = read_runs(grid.arms)
+    numbers = summary(grid.name, grid.scale, grid.study, runs)
     folder = Path(grid.plan.jobs[0].config["paths"]["outputs"]) / "studies" / f"{grid.name}-{grid.scale}"
-    folder.mkdir(parents=True, exist_ok=True)
-    atomic.write_text(folder / "summary.json", json.dumps(numbers, indent=2, ensure_ascii=False) + "\n")
+    check_replaceable(folder, WRITTEN)
+    page, drawings = study_page(grid, numbers, runs, folder)
+    with replaced(folder) as fresh:
+        atomic.write_text(fresh / "summary.json", json.dumps(numbers, indent=2, ensure_ascii=False) + "\n")
+        atomic.write_text(fresh / "index.html", page)
+        for drawing in drawings:
+            atomic.write_text(fresh / f"{drawing.name}.svg", drawing.svg)
+            (fresh / f"{drawing.name}.png").write_bytes(drawing.png)
     print("\n".join(table(numbers)))
-    print(f"numbers: {folder / 'summary.json'}")
+    print(f"\npage:    {folder / 'index.html'}\nnumbers: {folder / 'summary.json'}")
     return folder
 
 

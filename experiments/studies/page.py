@@ -1,0 +1,81 @@
+"""The page of a study: its question, its arms in a table, the charts of its probes, every run, how to repeat it."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.progress import duration
+from experiments.report.figures import Drawing
+from experiments.report.page import number, percent, render
+from experiments.report.probe_sections import Section, probe_sections
+from experiments.studies.grid import Grid
+from experiments.studies.numbers import StudyRun
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+
+
+def study_page(
+    grid: Grid, numbers: dict[str, Any], runs: Mapping[str, Sequence[StudyRun]], folder: Path
+) -> tuple[str, list[Drawing]]:
+    """The page for `folder`, and the figures on it."""
+    sections = _sections(grid, runs)
+    labels = [metric.label for metric in grid.study.metrics]
+    percents = {metric.label for metric in grid.study.metrics if metric.percent}
+    arms = {arm: _row(found, percents) for arm, found in numbers["arms"].items()}
+    scale = grid.study.scales[grid.scale]  # type: ignore[index]
+    page = render(
+        "study.html",
+        [TEMPLATES],
+        numbers={**numbers, "arms": arms},
+        labels=labels,
+        counts=", ".join(f"{count} {status}" for status, count in numbers["runs"].items() if count),
+        narrowed=grid.narrowed,
+        sections=sections,
+        runs=[_run(arm, run, folder) for arm, found in runs.items() for run in found],
+        expect=scale.expect,
+        seeds=", ".join(map(str, scale.seeds)),
+        trained=duration(numbers["train_seconds"]),
+    )
+    return page, [drawing for section in sections for drawing in section.drawings]
+
+
+def _sections(grid: Grid, runs: Mapping[str, Sequence[StudyRun]]) -> list[Section]:
+    """What the study's probes found in the runs that are over."""
+    over = {arm: [run for run in found if run.result is not None] for arm, found in runs.items()}
+    over = {arm: found for arm, found in over.items() if found}
+    curves = {arm: [run.curves for run in found] for arm, found in over.items()}
+    results = {arm: [run.result for run in found] for arm, found in over.items()}
+    names = grid.plan.jobs[0].config["probes"]
+    return [part for part in probe_sections(curves, names, results, grid.study.charts) if part.drawings]
+
+
+def _row(found: dict[str, Any], percents: set[str]) -> dict[str, Any]:
+    """An arm's numbers with each metric's as text."""
+    done = sum(status != "not finished" for status in found["statuses"].values())
+    metrics = {label: {**cell, "text": cell_text(cell, label in percents)} for label, cell in found["metrics"].items()}
+    return {**found, "done": done, "metrics": metrics}
+
+
+def cell_text(cell: dict[str, Any], is_share: bool) -> str:
+    """Mean ± standard deviation, to as many digits as the spread lets stand."""
+    mean, sd = cell["mean"], cell["sd"]
+    if mean is None:
+        return "–"
+    if is_share:
+        return percent(mean) if sd is None else f"{number(100 * mean, 2)} ± {number(100 * sd, 2)}"
+    digits = 4 if abs(mean) < 1 else 3 if abs(mean) < 10 else 2 if abs(mean) < 100 else 1
+    return number(mean, digits) if sd is None else f"{number(mean, digits)} ± {number(sd, digits)}"
+
+
+def _run(arm: str, run: StudyRun, folder: Path) -> dict[str, Any]:
+    final = {} if run.result is None else run.result["final"]
+    keys = ("test_accuracy", "test_loss", "train_loss")
+    return {
+        "arm": arm,
+        "seed": run.seed,
+        "name": run.folder.name,
+        "link": Path(os.path.relpath(run.folder, folder)).as_posix(),
+        "status": run.status,
+        **{key: final.get(key) for key in keys},
+    }
