@@ -91,6 +91,12 @@ def test_batch_statistics_are_those_of_training(compose):
     assert measured("lr_range", live).values == before
 
 
+def test_where_the_loss_never_falls_there_is_no_steepest_rate(compose, monkeypatch):
+    monkeypatch.setattr(lr_range, "losses", lambda live: [1.0, 2.0, 3.0, 4.0, 5.0])
+    found = measured("lr_range", live_after(compose())).values
+    assert found == {"lr_range/loss/1.26e-05": 2.0, "lr_range/largest": RATES[2]}  # 3 is not above 1.5 × 2
+
+
 def test_the_rates():
     assert (RATES[0], RATES[-1], len(RATES)) == (pytest.approx(1e-5), pytest.approx(10.0), 60)
     ratios = np.divide(RATES[1:], RATES[:-1])
@@ -110,4 +116,4 @@ def test_the_steepest_rate():
     assert steepest([5.0, 4.9, 4.5, 3.0, 2.9, 9.0]) == RATES[3]  # from 4.9 to 3.0, around number 2
     assert steepest([5.0, 4.9, 1.0, math.nan]) == RATES[2]
     assert steepest([3.0, 2.0, 1.5, 4.0, 3.8, 2.0, 2.0]) == RATES[2]  # what falls after a rise does not count
-    assert all(math.isnan(steepest(smooth)) for smooth in ([], [1.0, 2.0], [1.0, 2.0, 3.0], [1.0, 1.0, 1.0]))
+    assert all(steepest(smooth) is None for smooth in ([], [1.0, 2.0], [1.0, 2.0, 3.0], [1.0, 1.0, 1.0]))

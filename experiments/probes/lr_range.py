@@ -9,7 +9,7 @@ the middle one's rate.
     lr_range/largest        the last rate before the smooth loss is above 1.5 times its first value, or not finite:
                             10 where that never happens, NaN where it is not finite from the start
     lr_range/steepest       the rate at which the smooth loss falls fastest over ln rate, up to where it is smallest (a
-                            fall after a rise is none of interest); NaN where it never falls
+                            fall after a rise is none of interest); not recorded where it never falls
 
 `largest` is as good as the first loss. An untrained network's may be many times that of guessing: 10 then says that
 clipping or the norm bounds what a step can spoil, not that 10 trains. A trained network's may be so small that batches
@@ -66,7 +66,9 @@ class LearningRateRange(Probe):
         recorded = list(zip(middles, smooth, strict=False))[::WINDOW]
         values = {f"lr_range/loss/{rate:.2e}": loss for rate, loss in recorded if math.isfinite(loss)}
         values["lr_range/largest"] = largest(smooth)
-        values["lr_range/steepest"] = steepest(smooth)
+        fastest = steepest(smooth)
+        if fastest is not None:
+            values["lr_range/steepest"] = fastest
         return Measured(values)
 
 
@@ -104,9 +106,9 @@ def largest(smooth: list[float]) -> float:
     return RATES[-1]
 
 
-def steepest(smooth: list[float]) -> float:
+def steepest(smooth: list[float]) -> float | None:
     """The rate of the smallest central difference up to the smallest loss, if that difference is below 0."""
     finite = [loss for loss in smooth if math.isfinite(loss)]
     end = min(finite.index(min(finite)) + 1, len(finite) - 1) if finite else 0
     falls = {finite[k + 1] - finite[k - 1]: RATES[k + WINDOW // 2] for k in range(1, end)}
-    return falls[min(falls)] if falls and min(falls) < 0 else math.nan
+    return falls[min(falls)] if falls and min(falls) < 0 else None
