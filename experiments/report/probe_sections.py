@@ -110,7 +110,8 @@ def _cost(name: str, results: Results) -> str:
     if len(costs) > FEW:
         low, high = (pick(seconds for seconds, _ in costs.values()) for pick in (min, max))
         least, most = (pick(share for _, share in costs.values()) for pick in (min, max))
-        return f"It took {_seconds(low)} to {_seconds(high)} a run, {_share(least)} to {_share(most)} of the training time."
+        share = f"{_share(least)} to {_share(most)} of the training time"
+        return f"It took {_seconds(low)} to {_seconds(high)} a run, {share}."
     parts = [
         f"{_seconds(seconds)}{f' in {arm}' if len(results) > 1 else ''} ({_share(share)})"
         for arm, (seconds, share) in costs.items()
