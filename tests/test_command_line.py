@@ -8,6 +8,7 @@ import pytest
 import yaml
 from conftest import ROOT, process
 
+from experiments import probes
 from experiments.command_line import CONF, groups, options, plan
 from experiments.errors import UserError, known, nearest
 from experiments.help import page
@@ -77,7 +78,7 @@ def test_nearest_and_known():
     assert known(["b", "a"]) == "Known: a, b"
 
 
-def test_help_names_every_group_and_option_with_its_description():
+def test_help_names_every_group_option_and_probe_with_its_description():
     text = page()
     for group, name in OPTIONS:
         assert f"\n  {group}\n" in text
@@ -86,6 +87,9 @@ def test_help_names_every_group_and_option_with_its_description():
         assert line.startswith("    ")
     for setting in ("seed: 0", "batch_size:", "precision: float32", "device: auto", "outputs: outputs"):
         assert setting in text
+    for name, first in probes.descriptions().items():
+        assert f"\n    {name}" in text
+        assert f"  {first}\n" in text
     for words in ("python train.py -m norm=bn,ln,none seed=0,1,2", "tensorboard --logdir outputs", "exit codes"):
         assert words in text
 

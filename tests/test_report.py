@@ -12,7 +12,7 @@ from markupsafe import Markup
 from experiments.errors import UserError
 from experiments.report.figures import draw
 from experiments.report.metrics import read_curves
-from experiments.report.page import number, p_value, percent, points, render, signed
+from experiments.report.page import number, p_value, percent, points, render, short, signed
 
 SPACE = "\N{NO-BREAK SPACE}"
 
@@ -26,6 +26,12 @@ SPACE = "\N{NO-BREAK SPACE}"
         (number(math.nan), "–"),
         (number(None), "–"),
         (number(-math.inf), "−∞"),
+        (short(0.000123456), "0.0001235"),
+        (short(-1.5e-9), "−1.5e−09"),
+        (short(2.0), "2"),
+        (short(-math.inf), "−∞"),
+        (short(math.nan), "NaN"),
+        (short(None), "–"),
         (signed(0.25, 1), "+0.2"),
         (signed(-0.25, 2), "−0.25"),
         (signed(0.0001, 2), "0.00"),
@@ -115,3 +121,9 @@ def test_damaged_curves_are_refused(tmp_path: Path, content: str | None) -> None
         (tmp_path / "metrics.csv").write_bytes(content.encode("latin-1"))
     with pytest.raises(UserError, match=r"metrics\.csv is (missing|damaged).*repeat the run"):
         read_curves(tmp_path)
+
+
+def test_half_a_line_at_the_end_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_text("step,epoch,name,value\n1,1,loss/test,2.5\n2,1,loss/test,1.")
+    curve = read_curves(tmp_path)["loss/test"]
+    assert (curve.step.tolist(), curve.value.tolist()) == ([1], [2.5])
