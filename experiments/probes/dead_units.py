@@ -8,13 +8,14 @@
 
     dead_units/channel_sparsity   (TensorBoard) the distribution of each channel's share of zeros: the dead are at 1
 
-In evaluation mode. A module that acts at several places is measured at each: `<layer>`, `<layer> (2)`, … In a residual
-block whose ReLU follows the sum, a channel is dead where shortcut and branch together never exceed 0. A NaN is no zero.
+In evaluation mode, where batch norm takes its running statistics (before the first step 0 and 1, as if there were no
+norm). A module that acts at several places is measured at each: `<layer>`, `<layer> (2)`, … In a residual block whose
+ReLU follows the sum, a channel is dead where shortcut and branch together never exceed 0. A NaN is no zero.
 
 Cost: one forward pass of the test images. Without a ReLU in the network nothing is measured.
 
-Sources: Maas, Hannun & Ng 2013, "Rectifier nonlinearities improve neural network acoustic models", §2.1 (units that
-are never active) and §4.2 (sparsity); Lu et al. 2019, arXiv 1903.06733, §1 (dying ReLU).
+Sources: Maas, Hannun & Ng 2013, "Rectifier nonlinearities improve neural network acoustic models", §2 (units that are
+never active) and §4 (sparsity); Lu et al. 2019, arXiv 1903.06733, §1 (dying ReLU).
 """
 
 import logging

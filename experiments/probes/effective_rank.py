@@ -7,8 +7,10 @@
     effective_rank/mean_share          mean of the shares over the hidden layers
 
 σ are the singular values of H (n, C): an image a row, a channel a column, each the mean over the channel's positions.
-H is not centred, so that a mean far from zero counts as a direction (a large one). In evaluation mode, on the same n
-images at every measurement, classes balanced. NaN where H is not finite.
+H is not centred, so that a mean far from zero counts as a direction (a large one). NaN where H is not finite.
+
+On the same n images at every measurement, classes balanced. In evaluation mode, where batch norm takes its running
+statistics (before the first step 0 and 1, as if there were no norm).
 
 Cost: one forward pass of 1,000 images, and on the CPU in float64 a singular value decomposition for each hidden layer.
 

@@ -13,7 +13,7 @@ Infinite where w is 0. A network without such weights has no effective rates.
 
 Cost: next to nothing.
 
-Sources: van Laarhoven 2017, arXiv 1706.05350, §2; Hoffer et al. 2018, arXiv 1803.01814, §3.
+Sources: van Laarhoven 2017, arXiv 1706.05350, §2; Hoffer et al. 2018, arXiv 1803.01814.
 """
 
 import logging
