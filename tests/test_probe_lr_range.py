@@ -47,7 +47,7 @@ def test_against_numpy(compose, norm, steps, nesterov, clip):
     live = live_after(compose(*MLP, f"norm={norm}", *words), steps)
     expected = swept_by_hand(live, 0.9, nesterov, 0.01, clip)
     means = [sum(expected[k : k + 3]) / 3 for k in range(58)]
-    bad = [k for k, mean in enumerate(means) if not mean <= 1.5 * means[0]]
+    bad = [k for k, mean in enumerate(means) if not mean <= 2 * np.nanmin(means[: k + 1])]
     last = bad[0] if bad else 57
     values = measured("lr_range", live).values
     largest, steepest = values.pop("lr_range/largest"), values.pop("lr_range/steepest")
@@ -92,9 +92,9 @@ def test_batch_statistics_are_those_of_training(compose):
 
 
 def test_where_the_loss_never_falls_there_is_no_steepest_rate(compose, monkeypatch):
-    monkeypatch.setattr(lr_range, "losses", lambda live: [1.0, 2.0, 3.0, 4.0, 5.0])
+    monkeypatch.setattr(lr_range, "losses", lambda live: [1.0, 2.0, 3.0, 4.0, 8.0])
     found = measured("lr_range", live_after(compose())).values
-    assert found == {"lr_range/loss/1.26e-05": 2.0, "lr_range/largest": RATES[2]}  # 3 is not above 1.5 × 2
+    assert found == {"lr_range/loss/1.26e-05": 2.0, "lr_range/largest": RATES[2]}  # 3 is not above 2 × 2, 5 is
 
 
 def test_the_rates():
@@ -106,7 +106,7 @@ def test_the_rates():
 def test_the_largest_rate():
     assert smoothed([1.0, 2.0, 6.0, 1.0]) == [3.0, 3.0]
     assert largest([2.0] * 58) == 10
-    assert largest([2.0, 1.0, 3.0, 3.1, 1.0]) == RATES[3]  # number 3 belongs to rate number 4
+    assert largest([2.0, 1.0, 1.9, 2.1, 1.0]) == RATES[3]  # number 3 belongs to rate number 4
     assert largest([2.0, 1.0, math.inf]) == RATES[2]
     assert largest([2.0, math.nan]) == RATES[1]
     assert all(math.isnan(largest(smooth)) for smooth in ([], [math.nan], [math.inf]))

@@ -6,14 +6,14 @@ loss is that of each step's batch before its update, in nats, and smooth is its 
 the middle one's rate.
 
     lr_range/loss/<rate>    the smooth loss, at every third rate; from where it diverges on, nothing is recorded
-    lr_range/largest        the last rate before the smooth loss is above 1.5 times its first value, or not finite:
-                            10 where that never happens, NaN where it is not finite from the start
+    lr_range/largest        the last rate before the smooth loss is above twice the smallest so far, or not finite: 10
+                            where that never happens, NaN where it is not finite from the start
     lr_range/steepest       the rate at which the smooth loss falls fastest over ln rate, up to where it is smallest (a
                             fall after a rise is none of interest); not recorded where it never falls
 
-`largest` is as good as the first loss. An untrained network's may be many times that of guessing: 10 then says that
-clipping or the norm bounds what a step can spoil, not that 10 trains. A trained network's may be so small that batches
-alone differ by half of it. And the larger rates meet a copy that the smaller ones have trained. Costs up to 60 steps.
+A trained network's loss may be so small that batches alone differ by a factor of two, and the larger rates meet a copy
+that the smaller ones have trained. With clipping, or where a norm makes the scale of the weights irrelevant, a step can
+spoil only so much: 10 then says that nothing exploded, not that 10 trains. Costs up to 60 steps.
 
 Source: Smith 2017, arXiv 1506.01186, §3.3 and figure 3, where the rate grows linearly and the accuracy is watched.
 """
@@ -29,7 +29,7 @@ from experiments.report.charts import Curves, Spectrum
 STEPS = 60
 RATES: list[float] = np.geomspace(1e-5, 10.0, STEPS).tolist()
 WINDOW = 3
-TOO_MUCH = 1.5
+TOO_MUCH = 2.0
 
 CHARTS = (
     Spectrum(
@@ -81,7 +81,7 @@ def losses(live: Live) -> list[float]:
         live.surroundings.take_coming_step(state, rate)
         found.append(state.loss.item())
         smooth = smoothed(found)
-        if not math.isfinite(found[-1]) or (smooth and diverged(smooth[-1], smooth[0])):
+        if not math.isfinite(found[-1]) or (smooth and diverged(smooth[-1], min(smooth))):
             break
     return found
 
@@ -91,9 +91,9 @@ def smoothed(values: list[float]) -> list[float]:
     return [sum(values[k : k + WINDOW]) / WINDOW for k in range(len(values) - WINDOW + 1)]
 
 
-def diverged(loss: float, first: float) -> bool:
-    """Whether a smooth loss is too far above the first one."""
-    return not loss <= TOO_MUCH * first  # which NaN is not
+def diverged(loss: float, smallest: float) -> bool:
+    """Whether a smooth loss is too far above the smallest so far."""
+    return not loss <= TOO_MUCH * smallest  # which NaN is not
 
 
 def largest(smooth: list[float]) -> float:
@@ -101,7 +101,7 @@ def largest(smooth: list[float]) -> float:
     if not smooth or not math.isfinite(smooth[0]):
         return math.nan
     for index, loss in enumerate(smooth):
-        if diverged(loss, smooth[0]):
+        if diverged(loss, min(smooth[: index + 1])):
             return RATES[index + WINDOW // 2 - 1]
     return RATES[-1]
 

@@ -29,6 +29,8 @@ def study_page(
         [TEMPLATES],
         numbers={**numbers, "arms": arms},
         labels=labels,
+        places=[f"[{place}]" for place in range(1, len(labels) + 1)],
+        shared=[*grid.study.settings, *scale.settings],
         counts=", ".join(f"{count} {status}" for status, count in numbers["runs"].items() if count),
         narrowed=grid.narrowed,
         sections=sections,
