@@ -58,7 +58,7 @@ def test_against_numpy(compose, norm, steps, nesterov, clip):
     assert largest == pytest.approx(rates[bad[0]] if bad else 10.0)
     falls = np.diff(means[: min(int(np.argmin(means[: last + 1])) + 2, last + 1)])  # to just beyond the smallest
     assert steepest == pytest.approx(rates[2 + int(np.argmin(falls[1:] + falls[:-1]))])
-    assert (norm == "none") == bool(bad)
+    assert bad  # both sweeps reach a divergence, which is then compared too
 
 
 def test_at_the_rate_of_the_run_it_is_the_run(compose, monkeypatch):
