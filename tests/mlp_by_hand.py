@@ -7,7 +7,13 @@ Weights = dict[str, np.ndarray]
 
 
 def loss_and_gradients(weights: Weights, images: np.ndarray, labels: np.ndarray) -> tuple[float, Weights]:
-    """Cross-entropy in nats of images (B, C, H, W), and its gradient by each parameter's name.
+    """Cross-entropy in nats of images (B, C, H, W), and its gradient by each parameter's name."""
+    loss, gradients, _ = backpropagated(weights, images, labels)
+    return loss, gradients
+
+
+def backpropagated(weights: Weights, images: np.ndarray, labels: np.ndarray) -> tuple[float, Weights, list[np.ndarray]]:
+    """The same, and the gradient with respect to the output of each hidden layer, (B, units), from the first on.
 
     Each hidden layer is linear, then batch norm, layer norm or none, then ReLU, as the names of the weights say: layer
     norm has no running mean. Other entries than parameters are ignored.
@@ -36,7 +42,9 @@ def loss_and_gradients(weights: Weights, images: np.ndarray, labels: np.ndarray)
     back /= batch  # ∂L/∂logits
     found = {"classifier.weight": back.T @ h, "classifier.bias": back.sum(0)}
     back = back @ weights["classifier.weight"]
+    of_outputs = []
     for place, below, axis, normalized, std, positive in reversed(tapes):
+        of_outputs.append(back)
         back = back * positive
         if f"{place}.norm.weight" in weights:
             found[f"{place}.norm.weight"] = (back * normalized).sum(0)
@@ -48,7 +56,7 @@ def loss_and_gradients(weights: Weights, images: np.ndarray, labels: np.ndarray)
             found[f"{place}.layer.bias"] = back.sum(0)
         found[f"{place}.layer.weight"] = back.T @ below
         back = back @ weights[f"{place}.layer.weight"]
-    return -log_p[np.arange(batch), labels].mean(), found
+    return -log_p[np.arange(batch), labels].mean(), found, of_outputs[::-1]
 
 
 def flat(gradients: Weights, names: list[str]) -> np.ndarray:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from live_runs import MLP, arrays, live_after, measured
+from mlp_by_hand import backpropagated
 
 from experiments.probes.gradient_depth import depth_slope
 from experiments.probing.layers import Layer, hidden_layers, norm_layers, relu_layers, weight_layers
@@ -15,33 +16,11 @@ LAYERS = ("001.hidden.0", "002.hidden.1")
 def by_hand(live) -> list[float]:
     """‖∂L/∂h‖ of a perceptron with two hidden layers, in float64."""
     x, labels = (tensor.numpy() for tensor in live.surroundings.coming_batch(live.step))
-    w, batch = arrays(live), len(labels)
-    h, masks, tapes = x.reshape(batch, -1).astype(np.float64), [], []
-    for index in (0, 1):
-        z = h @ w[f"hidden.{index}.layer.weight"].T
-        if f"hidden.{index}.norm.weight" in w:
-            gamma, beta = w[f"hidden.{index}.norm.weight"], w[f"hidden.{index}.norm.bias"]
-            std = np.sqrt(z.var(0) + 1e-5)
-            normalized = (z - z.mean(0)) / std
-            tapes.append((normalized, gamma / std))
-            z = gamma * normalized + beta
-        else:
-            z = z + w[f"hidden.{index}.layer.bias"]
-        masks.append(z > 0)
-        h = np.maximum(z, 0)
-    logits = h @ w["classifier.weight"].T + w["classifier.bias"]
-    p = np.exp(logits - logits.max(1, keepdims=True))
-    p /= p.sum(1, keepdims=True)
-    p[np.arange(batch), labels] -= 1
-    last = p / batch @ w["classifier.weight"]  # ∂L/∂h_2
-    back = last * masks[1]
-    if tapes:  # Ioffe & Szegedy 2015, §3, with the two terms through mean and variance
-        normalized, slope = tapes[1]
-        back = slope * (back - back.mean(0) - normalized * (back * normalized).mean(0))
-    return [np.linalg.norm(back @ w["hidden.1.layer.weight"]), np.linalg.norm(last)]
+    _, _, gradients = backpropagated(arrays(live), x, labels)
+    return [np.linalg.norm(gradient) for gradient in gradients]
 
 
-@pytest.mark.parametrize("norm", ["bn", "none"])
+@pytest.mark.parametrize("norm", ["bn", "ln", "none"])
 @pytest.mark.parametrize("steps", [0, 3])
 def test_against_numpy(compose, norm, steps):
     live = live_after(compose(*MLP, f"norm={norm}"), steps)
