@@ -68,6 +68,32 @@ def test_what_no_axis_can_show_is_left_out_and_counted() -> None:
     assert "(3 not drawable)" in sketch.alt
 
 
+@pytest.mark.parametrize("chart", [ONE, PROFILE, BAND], ids=lambda chart: chart.name)
+def test_an_arm_has_its_colour_in_every_chart(chart: Chart) -> None:
+    run = {"p/a": curve((0, 1.0)), "p/low": curve((0, 1.0)), "p/high": curve((0, 2.0)), "p/q/001.x": curve((0, 1.0))}
+    _, (axes,) = painted(chart, {"none": [{}], "bn": [run]})
+    assert {line.get_color() for line in axes.get_lines()} == {COLOURS[1]}
+    _, (axes, *_) = painted(chart, {"a · none": [{}], "a · bn": [run], "b · bn": [run]})
+    assert {line.get_color() for line in axes.get_lines()} == {COLOURS[1]}
+
+
+def test_an_arm_that_explodes_makes_the_axis_logarithmic() -> None:
+    calm = {"p/a": curve((0, 2.0), (5, 1.0)), "p/low": curve((0, 1.0)), "p/high": curve((0, 2.0))}
+    calm |= layers("p/q", {0: [1.0, 2.0, 3.0]})
+    wild = {"p/a": curve((0, 2.0), (5, 1e8)), "p/low": curve((0, 1.0)), "p/high": curve((0, 1e8))}
+    wild |= layers("p/q", {0: [1.0, 1e8, 3.0]})
+    for chart in (ONE, BAND, PROFILE):
+        sketch, (axes, *_) = painted(chart, {"bn": [calm], "none": [wild]})
+        assert axes.get_yscale() == "log"
+        assert "The axis is logarithmic, as the values reach from 1 to 1e+08." in sketch.caption
+        sketch, (axes, *_) = painted(chart, {"bn": [calm], "ln": [calm]})
+        assert axes.get_yscale() == "linear"
+        assert "logarithmic" not in sketch.caption
+    wild["p/a"] = curve((0, -2.0), (5, 1e8))
+    _, (axes,) = painted(ONE, {"bn": [calm], "none": [wild]})
+    assert axes.get_yscale() == "linear"
+
+
 def test_bands_stand_side_by_side_on_the_same_axes() -> None:
     def run(low: float, high: float) -> dict:
         names = {"low": low, "high": high, "middle": (low + high) / 2}
@@ -276,8 +302,8 @@ def test_labels_are_thinned_and_shortened() -> None:
     assert row_labels(["001.stem.norm", "002.blocks.0.norm"]) == ["001.stem", "002.blocks.0"]
     assert row_labels(["001.a.norm", "002.b.first"]) == ["001.a.norm", "002.b.first"]
     (long,) = row_labels(["054.stages.2.blocks.17.second.convolution"])
-    assert long.startswith("054.stage")
-    assert len(long) <= 20
+    assert long.startswith("054.stages.2")
+    assert len(long) <= 26
     assert wrapped("change of the gradient a step away", 1.2).split("\n") == [
         "change of the",
         "gradient a step",

@@ -182,6 +182,8 @@ def test_arms_are_called_by_what_sets_them_apart(probed: Path) -> None:
         return [compose_tiny(probed, *row) for row in rows]
 
     assert arm_names(configs(("norm=bn",), ("norm=ln", "seed=3"))) == ["bn", "ln"]
+    found = arm_names(configs(("norm=bn", "recipe.lr=0.1"), ("norm=ln", "recipe.lr=0.2")))
+    assert found == ["bn, lr=0.1", "ln, lr=0.2"]
     assert arm_names(configs(("norm=gn",))) == ["small_cnn, gn"]
     found = arm_names(configs(("norm=bn", "recipe.lr=0.1"), ("norm=bn", "recipe.lr=0.2"), ("norm=ln", "recipe.lr=0.1")))
     assert found == ["bn, lr=0.1", "bn, lr=0.2", "ln, lr=0.1"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from experiments import probes
 from experiments.record import Record
-from experiments.report.charts import Chart, Curves
+from experiments.report.charts import Curves
 
 log = logging.getLogger("normlab")
 
@@ -20,19 +20,23 @@ def write_pictures(record: Record, folder: Path, names: Sequence[str], step: int
     charts = [chart for chart in charts if not isinstance(chart, Curves)]
     if not charts:  # so that no run waits for matplotlib without need
         return
-    record.flush()
+    try:
+        from experiments.report.drawn_charts import sketch_chart
+        from experiments.report.metrics import read_curves
+
+        record.flush()
+        arms = {folder.name: [read_curves(folder)]}
+    except Exception as error:
+        _warn("charts of probes are", error)
+        return
     for chart in charts:
         try:
-            _write(record, folder, chart, step)
+            sketch = sketch_chart(chart, arms)
+            if sketch is not None:
+                record.write_image(step, f"probes/{chart.name}", sketch.pixels())
         except Exception as error:
-            reason = " ".join(str(error).split())
-            log.warning("the chart %s is not in TensorBoard: %s: %s", chart.name, type(error).__name__, reason)
+            _warn(f"chart {chart.name} is", error)
 
 
-def _write(record: Record, folder: Path, chart: Chart, step: int) -> None:
-    from experiments.report.drawn_charts import sketch_chart
-    from experiments.report.metrics import read_curves
-
-    sketch = sketch_chart(chart, {folder.name: [read_curves(folder)]})
-    if sketch is not None:
-        record.write_image(step, f"probes/{chart.name}", sketch.pixels())
+def _warn(what: str, error: Exception) -> None:
+    log.warning("the %s not in TensorBoard: %s: %s", what, type(error).__name__, " ".join(str(error).split()))

@@ -6,8 +6,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from experiments.report.charts import Band
-from experiments.report.drawn.panels import COLOURS, colours_of, grid, name_axes, subplots, whole_ticks, width_of
-from experiments.report.drawn.series import Arms, Runs, Series, by_step, ends, most_seeds
+from experiments.report.drawn.panels import (
+    COLOURS,
+    colours_of,
+    grid,
+    labels_of,
+    name_axes,
+    subplots,
+    whole_ticks,
+    width_of,
+)
+from experiments.report.drawn.series import Arms, Runs, Series, by_step, ends, log_axis, most_seeds
 from experiments.report.figures import BLUE, Sketch
 
 if TYPE_CHECKING:
@@ -34,16 +43,19 @@ def sketch(chart: Band, arms: Arms) -> Sketch | None:
         return None
     count = len(strips)
     rows, columns = grid(count, COLUMNS)
+    log, why_log = log_axis(chart.log, [end for strip in strips.values() for end in (strip.low, strip.high)])
 
     def paint(figure: "Figure") -> None:
-        colours = colours_of(list(arms)) if len(arms) <= len(COLOURS) else dict.fromkeys(arms, BLUE)
+        labels = labels_of(arms)
+        few = len(set(labels.values())) <= len(COLOURS)
+        colours = colours_of(list(labels.values())) if few else dict.fromkeys(labels.values(), BLUE)
         axes = subplots(figure, count, COLUMNS)
         for axis, (arm, strip) in zip(axes, strips.items(), strict=True):
-            _paint_strip(axis, strip, colours[arm])
+            _paint_strip(axis, strip, colours[labels[arm]])
             whole_ticks(axis.xaxis)
             if len(arms) > 1:
                 axis.set_title(arm)
-        name_axes(axes, COLUMNS, "step", chart.label, chart.log)
+        name_axes(axes, COLUMNS, "step", chart.label, log)
 
     words = "; ".join(
         f"{arm}: from {ends(strip.low)}, up to {ends(strip.high)}"
@@ -55,6 +67,7 @@ def sketch(chart: Band, arms: Arms) -> Sketch | None:
         caption += " Both ends are means over seeds."
     if any(len(strip.open_ends) for strip in strips.values()):
         caption += " Triangles: the upper end is no finite number there."
+    caption += why_log
     height = rows * (2.7 if columns == 1 else 2.2) + 0.3
     return Sketch(chart.name, chart.title, f"{words}.", caption, paint, width_of(columns), height)
 

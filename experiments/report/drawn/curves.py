@@ -7,6 +7,7 @@ from experiments.report.drawn.panels import (
     colours_of,
     grid,
     grouped,
+    labels_of,
     legend,
     legend_height,
     line,
@@ -16,7 +17,7 @@ from experiments.report.drawn.panels import (
     whole_ticks,
     width_of,
 )
-from experiments.report.drawn.series import Arms, Series, by_step, ends, most_seeds, spread
+from experiments.report.drawn.series import Arms, Series, by_step, ends, log_axis, most_seeds, spread
 from experiments.report.figures import Sketch
 
 if TYPE_CHECKING:
@@ -36,16 +37,19 @@ def sketch(chart: Curves, arms: Arms) -> Sketch | None:
     count = len(panels)
     rows, columns = grid(count, COLUMNS)
     width = width_of(columns)
+    log, why_log = log_axis(chart.log, [series for lines in panels.values() for series in lines.values()])
 
     def paint(figure: "Figure") -> None:
-        colours, markers = colours_of(labels), markers_of(labels)
+        # an arm has its colour whether others have numbers or not
+        everyone = list(chart.metrics) if len(arms) == 1 else list(labels_of(arms).values())
+        colours, markers = colours_of(everyone), markers_of(everyone)
         axes = subplots(figure, count, COLUMNS)
         for axis, (title, lines) in zip(axes, panels.items(), strict=True):
             for label, series in lines.items():
-                line(axis, series, colours[label], label if len(labels) > 1 else None, markers[label])
+                line(axis, series, colours[label], label if len(everyone) > 1 else None, markers[label])
             axis.set_title(title)
             whole_ticks(axis.xaxis)
-        name_axes(axes, COLUMNS, "step", chart.label, chart.log)
+        name_axes(axes, COLUMNS, "step", chart.label, log)
         legend(figure, axes)
 
     words = "; ".join(
@@ -53,8 +57,9 @@ def sketch(chart: Curves, arms: Arms) -> Sketch | None:
         for title, lines in panels.items()
         for label, series in lines.items()
     )
-    height = rows * (2.6 if count == 1 else 2.2) + 0.4 + legend_height(labels if len(labels) > 1 else [], width)
-    return Sketch(chart.name, chart.title, f"{words}.", f"By step.{spread(most_seeds(arms))}", paint, width, height)
+    height = rows * (2.6 if count == 1 else 2.2) + 0.4 + legend_height(labels, width)
+    caption = f"By step.{spread(most_seeds(arms))}{why_log}"
+    return Sketch(chart.name, chart.title, f"{words}.", caption, paint, width, height)
 
 
 def _one_arm(chart: Curves, arms: Arms) -> Panels:

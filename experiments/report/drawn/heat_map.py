@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 COLUMNS = 3
 ROW_LABELS, FEWER, STEP_LABELS = 20, 12, 6  # at most; fewer where panels stand above one another
-LONGEST = 20  # letters of a row's label
+LONGEST = 26  # letters of a row's label
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from experiments.report.drawn.panels import (
     colours_of,
     grid,
     grouped,
+    labels_of,
     legend,
     legend_height,
     line,
@@ -24,7 +25,17 @@ from experiments.report.drawn.panels import (
     whole_ticks,
     width_of,
 )
-from experiments.report.drawn.series import Arms, Runs, Series, ends, most_seeds, of_quantity, over_seeds, spread
+from experiments.report.drawn.series import (
+    Arms,
+    Runs,
+    Series,
+    ends,
+    log_axis,
+    most_seeds,
+    of_quantity,
+    over_seeds,
+    spread,
+)
 from experiments.report.figures import Sketch
 from experiments.report.metrics import Curve
 
@@ -84,10 +95,15 @@ def _sketch(
     several = len(arms) > 1
     steps = [{step for lines in panels.values() for look in lines.values() for step in look.steps[n]} for n in (0, 1)]
     dashed = any(look.first is not None for lines in panels.values() for look in lines.values())
+    shown = [look.last for lines in panels.values() for look in lines.values()]
+    shown += [look.first for lines in panels.values() for look in lines.values() if look.first is not None]
+    log, why_log = log_axis(chart.log, shown)
     keys = [*(labels if several else []), *([FIRST, LAST] if dashed else [])]
 
     def paint(figure: "Figure") -> None:
-        colours, markers = colours_of(labels), markers_of(labels)
+        # an arm has its colour whether others have numbers or not
+        everyone = list(labels_of(arms).values())
+        colours, markers = colours_of(everyone), markers_of(everyone)
         axes = subplots(figure, count, COLUMNS)
         for axis, (title, lines) in zip(axes, panels.items(), strict=True):
             for label, look in lines.items():
@@ -100,7 +116,7 @@ def _sketch(
                 axis.set_xscale("log")
             elif isinstance(chart, Profile):
                 whole_ticks(axis.xaxis)
-        name_axes(axes, COLUMNS, x_label, chart.label, chart.log)
+        name_axes(axes, COLUMNS, x_label, chart.label, log)
         legend(figure, axes, looks=several and dashed)
 
     words = "; ".join(
@@ -112,8 +128,9 @@ def _sketch(
     caption = f"Solid: the last measurement{when[1]}."
     if dashed:
         caption = f"Thin and dashed: the first measurement{when[0]}; solid: the last{when[1]}."
+    caption += spread(most_seeds(arms)) + why_log
     height = rows * (2.6 if count == 1 else 2.3) + 0.4 + legend_height(keys, width)
-    return Sketch(chart.name, chart.title, f"{words}.", caption + spread(most_seeds(arms)), paint, width, height)
+    return Sketch(chart.name, chart.title, f"{words}.", caption, paint, width, height)
 
 
 def _words(name: str, look: Looks, unit: str) -> str:

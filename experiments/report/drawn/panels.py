@@ -37,6 +37,12 @@ def grouped(arms: Arms) -> dict[str, dict[str, Runs]]:
     return {group: {tail: arms[name] for name, (head, _, tail) in parts.items() if head == group} for group in groups}
 
 
+def labels_of(arms: Arms) -> dict[str, str]:
+    """What each arm is called within its panel, whether it has numbers of a chart or not: colours go by it."""
+    together = "" in grouped(arms)
+    return {name: name if together else name.partition(GROUP)[2] for name in arms}
+
+
 def colours_of(labels: Sequence[str]) -> dict[str, str]:
     """A colour for each label: eight that the colour-blind tell apart.
 
@@ -107,7 +113,7 @@ def name_axes(axes: Sequence["Axes"], columns: int, x_label: str, y_label: str, 
     """Names for the axes of panels that `subplots` made: once a row, and once a column; `log`: of the vertical one."""
     count = len(axes)
     figure = axes[0].figure
-    y_label = wrapped(y_label, figure.get_figheight() / grid(count, columns)[0] - 0.8)  # type: ignore[union-attr]
+    y_label = wrapped(y_label, figure.get_figheight() / grid(count, columns)[0] - 0.4)  # type: ignore[union-attr]
     for place, axis in enumerate(axes):
         if log:
             axis.set_yscale("log")

@@ -1,6 +1,6 @@
 """Numbers of an arm's runs put together: the mean over seeds and their range, and what cannot be drawn left out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from experiments.report.page import short
 Runs = Sequence[Mapping[str, Curve]]  # the curves of an arm's runs, one a seed
 Arms = Mapping[str, Runs]  # by what the arm is called
 LARGEST = 1e100  # beyond it, and on logarithmic axes below its inverse, matplotlib's own arithmetic overflows
+OUTLYING = 1000.0  # a value beyond so many times the median
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,19 @@ def of_quantity(run: Mapping[str, Curve], quantity: str) -> dict[str, Curve]:
     prefix = f"{quantity}/"
     found = {name.removeprefix(prefix): curve for name, curve in run.items() if name.startswith(prefix)}
     return {place: found[place] for place in sorted(found) if "/" not in place}
+
+
+def log_axis(chart_log: bool, series: Iterable[Series]) -> tuple[bool, str]:
+    """Whether the axis of values is logarithmic, and what the caption says where the chart did not ask for it.
+
+    Positive numbers of which one is a thousand times the median (an arm that exploded) leave the others a flat line.
+    """
+    if chart_log:
+        return True, ""
+    shown = np.concatenate([np.zeros(0), *(one.mean[np.isfinite(one.mean)] for one in series)])
+    if len(shown) == 0 or shown.min() < 1 / LARGEST or shown.max() < OUTLYING * np.median(shown):
+        return False, ""
+    return True, f" The axis is logarithmic, as the values reach from {short(shown.min())} to {short(shown.max())}."
 
 
 def spread(runs: int) -> str:
