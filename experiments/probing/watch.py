@@ -72,7 +72,10 @@ class Watch:
         looks = 2 + (self._length.total_steps - 1) // every  # the first and the last, whatever the cadence
         if share > SHARE and looks > 2:
             seldom = math.ceil(round(every * share / SHARE, 6))  # rounded, so that 24.000001 is 24
-            log.info("  probe_every=%d would keep them near %.0f %%", seldom, 100 * SHARE)
+            if seldom < self._length.total_steps:
+                log.info("  probe_every=%d would keep them near %.0f %%", seldom, 100 * SHARE)
+            else:
+                log.info("  at the start and at the end alone they would still be much for so short a training")
 
     def state(self) -> dict[str, Any]:
         """For the checkpoint: what the probes remember, and what they have cost."""
