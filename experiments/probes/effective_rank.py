@@ -33,7 +33,7 @@ CHARTS = (
     Profile(
         name="effective_rank",
         title="Effective rank by depth",
-        label="effective rank of 1,000 test images' features",
+        label="effective rank",
         quantity="effective_rank/effective",
     ),
     Profile(
