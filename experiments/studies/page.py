@@ -1,5 +1,6 @@
 """The page of a study: its question, its arms in a table, the charts of its probes, every run, how to repeat it."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,8 +8,9 @@ from typing import Any
 
 from experiments.progress import duration
 from experiments.report.figures import Drawing
-from experiments.report.page import number, percent, render
+from experiments.report.page import SPACE, number, render, short
 from experiments.report.probe_sections import Section, probe_sections
+from experiments.studies.figure import metrics_figure
 from experiments.studies.grid import Grid
 from experiments.studies.numbers import StudyRun
 
@@ -24,6 +26,7 @@ def study_page(
     percents = {metric.label for metric in grid.study.metrics if metric.percent}
     arms = {arm: _row(found, percents) for arm, found in numbers["arms"].items()}
     scale = grid.study.scales[grid.scale]  # type: ignore[index]
+    overview = metrics_figure(numbers["arms"], labels, percents)
     page = render(
         "study.html",
         [TEMPLATES],
@@ -33,13 +36,15 @@ def study_page(
         shared=[*grid.study.settings, *scale.settings],
         counts=", ".join(f"{count} {status}" for status, count in numbers["runs"].items() if count),
         narrowed=grid.narrowed,
+        overview=overview,
         sections=sections,
         runs=[_run(arm, run, folder) for arm, found in runs.items() for run in found],
         expect=scale.expect,
         seeds=", ".join(map(str, scale.seeds)),
         trained=duration(numbers["train_seconds"]),
     )
-    return page, [drawing for section in sections for drawing in section.drawings]
+    drawings = [drawing for section in sections for drawing in section.drawings]
+    return page, drawings if overview is None else [overview, *drawings]
 
 
 def _sections(grid: Grid, runs: Mapping[str, Sequence[StudyRun]]) -> list[Section]:
@@ -60,14 +65,16 @@ def _row(found: dict[str, Any], percents: set[str]) -> dict[str, Any]:
 
 
 def cell_text(cell: dict[str, Any], is_share: bool) -> str:
-    """Mean ± standard deviation, to as many digits as the spread lets stand."""
-    mean, sd = cell["mean"], cell["sd"]
-    if mean is None:
+    """Mean ± standard deviation, to the second digit of the latter."""
+    if cell["mean"] is None:
         return "–"
-    if is_share:
-        return percent(mean) if sd is None else f"{number(100 * mean, 2)} ± {number(100 * sd, 2)}"
-    digits = 4 if abs(mean) < 1 else 3 if abs(mean) < 10 else 2 if abs(mean) < 100 else 1
-    return number(mean, digits) if sd is None else f"{number(mean, digits)} ± {number(sd, digits)}"
+    scale = 100 if is_share else 1
+    mean, sd = scale * cell["mean"], None if cell["sd"] is None else scale * cell["sd"]
+    if not sd:  # one value, or all the same
+        return short(mean) + (f"{SPACE}%" if is_share else "")
+    digits = min(max(1 - math.floor(math.log10(sd)), 0), 6)
+    unit = f"{SPACE}%" if is_share else ""
+    return f"{number(mean, digits)} ± {number(sd, digits)}{unit}"
 
 
 def _run(arm: str, run: StudyRun, folder: Path) -> dict[str, Any]:
