@@ -38,6 +38,10 @@ def main(job: Callable[[], Any], arguments: list[str]) -> int:
             build.check_leaves(one.config)
             identity.name(one.config)
             check_outputs(one.config["paths"]["outputs"])
+        if study is not None:
+            from experiments.studies.outcome import conclude, folder_of
+
+            folder_of(study)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -56,7 +60,9 @@ def main(job: Callable[[], Any], arguments: list[str]) -> int:
     if planned.multirun:
         code = code or sweep.summarize(planned)
     if study is not None:
-        from experiments.studies.outcome import conclude
-
-        conclude(study)
+        try:
+            conclude(study)
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
     return code

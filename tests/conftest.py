@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from PIL import Image
 
 from experiments import identity
@@ -20,6 +21,7 @@ from experiments.command_line import plan
 from experiments.door import main
 from experiments.job import perform
 from experiments.report import figures
+from experiments.studies import study as study_file
 
 ROOT = Path(__file__).resolve().parents[1]
 # 64 training images in 8 steps an epoch, 21 test images, both awkward for batches of 8
@@ -154,6 +156,37 @@ def blank_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     Image.new("L", (1, 1)).save(blank, "PNG")
     monkeypatch.setattr(figures, "svg", lambda _: '<svg viewBox="0 0 1 1"></svg>')
     monkeypatch.setattr(figures, "png", lambda _: blank.getvalue())
+
+
+@pytest.fixture
+def small_study(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+    """small_study(**changes): a study called `small`, in place of those of conf/study."""
+    folder = tmp_path / "conf" / "study"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(study_file, "CONF", tmp_path / "conf")
+
+    def write(**changes: Any) -> None:
+        content = {
+            "question": "Does a norm help?",
+            "claims": ["0.3"],
+            "settings": [word for word in TINY if not word.startswith("epochs")],
+            "factors": {
+                "norm": {"bn": ["norm=bn"], "no norm": ["norm=none"]},
+                "rate": {"slow": ["recipe.lr=0.01"], "fast": ["recipe.lr=0.1"]},
+            },
+            "metrics": [
+                {"label": "test accuracy (%)", "of": "test_accuracy", "at": "result", "percent": True},
+                {"label": "loss at the end", "of": "running/loss", "at": "last"},
+            ],
+            "scales": {
+                "smoke": {"expect": "seconds", "seeds": [0, 1], "settings": ["epochs=null", "steps=2"]},
+                "cpu": {"expect": "x", "seeds": [0, 1, 2], "settings": ["epochs=1"], "levels": {"rate": ["fast"]}},
+            },
+        }
+        (folder / "small.yaml").write_text(yaml.safe_dump({**content, **changes}, allow_unicode=True, sort_keys=False))
+
+    write()
+    return write
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,12 @@ import math
 import re
 
 import pytest
-import yaml
-from conftest import ROOT, TINY
+from conftest import ROOT
 
 from experiments import identity
 from experiments.command_line import compose_jobs
 from experiments.errors import UserError
 from experiments.job import perform
-from experiments.studies import study as study_file
 from experiments.studies.grid import grid
 from experiments.studies.numbers import Spread, StudyRun, read_runs, spread, summary, value
 from experiments.studies.outcome import table
@@ -61,37 +59,6 @@ def test_every_study_is_described(name):
     for scale in study.scales:
         assert len(study.arms(scale)) > 1
         assert len(study.scales[scale].seeds) > 1
-
-
-@pytest.fixture
-def small_study(monkeypatch, tmp_path):
-    """small_study(**changes): a study called `small`, in place of those of conf/study."""
-    folder = tmp_path / "conf" / "study"
-    folder.mkdir(parents=True)
-    monkeypatch.setattr(study_file, "CONF", tmp_path / "conf")
-
-    def write(**changes):
-        content = {
-            "question": "Does a norm help?",
-            "claims": ["0.3"],
-            "settings": [word for word in TINY if not word.startswith("epochs")],
-            "factors": {
-                "norm": {"bn": ["norm=bn"], "no norm": ["norm=none"]},
-                "rate": {"slow": ["recipe.lr=0.01"], "fast": ["recipe.lr=0.1"]},
-            },
-            "metrics": [
-                {"label": "test accuracy (%)", "of": "test_accuracy", "at": "result", "percent": True},
-                {"label": "loss at the end", "of": "running/loss", "at": "last"},
-            ],
-            "scales": {
-                "smoke": {"expect": "seconds", "seeds": [0, 1], "settings": ["epochs=null", "steps=2"]},
-                "cpu": {"expect": "x", "seeds": [0, 1, 2], "settings": ["epochs=1"], "levels": {"rate": ["fast"]}},
-            },
-        }
-        (folder / "small.yaml").write_text(yaml.safe_dump({**content, **changes}, allow_unicode=True, sort_keys=False))
-
-    write()
-    return write
 
 
 def test_a_study_by_its_command(small_study, train_py, outputs):

@@ -32,7 +32,7 @@ def metrics_figure(arms: Mapping[str, Any], labels: Sequence[str], percents: set
         grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
         for axes in grid.flat[len(shown) :]:
             axes.set_visible(False)
-        for place, (axes, label) in enumerate(zip(grid.flat, shown, strict=False)):
+        for axes, label in zip(grid.flat, shown, strict=False):
             scale = 100.0 if label in percents else 1.0
             values = [[scale * value for value in found["metrics"][label]["values"]] for found in arms.values()]
             for row, points in enumerate(values):
@@ -43,7 +43,7 @@ def metrics_figure(arms: Mapping[str, Any], labels: Sequence[str], percents: set
             if min(everything) > 0 and max(everything) > LOG * min(everything):
                 axes.set_xscale("log")
             axes.set_title("\n".join(textwrap.wrap(f"[{labels.index(label) + 1}] {label}", 34)), fontsize=8)
-            axes.set_yticks(range(len(arms)), list(arms) if place % columns == 0 else [])
+            axes.set_yticks(range(len(arms)), list(arms))  # which are written at the left of a row of panels alone
             axes.set_ylim(len(arms) - 0.4, -0.6)
             axes.tick_params(axis="x", labelsize=7)
 

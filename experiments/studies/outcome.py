@@ -13,12 +13,26 @@ from experiments.studies.page import study_page
 WRITTEN = ("summary.json", "index.html", "*.svg", "*.png")
 
 
-def conclude(grid: Grid) -> Path:
-    """Print the study's table and write its folder; returns the folder."""
-    runs = read_runs(grid.arms)
-    numbers = summary(grid.name, grid.scale, grid.study, runs)
+def folder_of(grid: Grid) -> Path:
+    """Where the study's page and numbers go.
+
+    Raises:
+        UserError: when something else stands there, which is not written over.
+    """
     folder = Path(grid.plan.jobs[0].config["paths"]["outputs"]) / "studies" / f"{grid.name}-{grid.scale}"
     check_replaceable(folder, WRITTEN)
+    return folder
+
+
+def conclude(grid: Grid) -> None:
+    """Print the study's table and write its folder.
+
+    Raises:
+        UserError: when the folder cannot be written, or a metric asks for what no run has.
+    """
+    folder = folder_of(grid)
+    runs = read_runs(grid.arms)
+    numbers = summary(grid.name, grid.scale, grid.study, runs)
     page, drawings = study_page(grid, numbers, runs, folder)
     with replaced(folder) as fresh:
         atomic.write_text(fresh / "summary.json", json.dumps(numbers, indent=2, ensure_ascii=False) + "\n")
@@ -28,7 +42,6 @@ def conclude(grid: Grid) -> Path:
             (fresh / f"{drawing.name}.png").write_bytes(drawing.png)
     print("\n".join(table(numbers)))
     print(f"\npage:    {folder / 'index.html'}\nnumbers: {folder / 'summary.json'}")
-    return folder
 
 
 def table(numbers: dict[str, Any]) -> list[str]:

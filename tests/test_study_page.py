@@ -1,0 +1,123 @@
+"""The page of a study: what stands on it, alone and without a request, and the figure of its numbers."""
+
+import json
+
+import matplotlib.pyplot as plt
+import pytest
+from html_of_pages import Page
+
+from experiments.studies import figure as figure_file
+from experiments.studies.figure import metrics_figure
+from experiments.studies.page import cell_text
+
+PROBED = ("probes=[gradient_depth]", "probe_every=1")
+
+
+def numbers_of(*arms):
+    """Arms with the values of two metrics, as a summary has them."""
+    cells = [{"mean": sum(v) / len(v) if v else None, "values": list(v)} for arm in arms for v in arm]
+    return {f"arm {n}": {"metrics": {"a": cells[2 * n], "b": cells[2 * n + 1]}} for n in range(len(arms))}
+
+
+@pytest.fixture
+def painted(monkeypatch):
+    """painted(arms, percents): the axes of the figure."""
+    kept = []
+
+    def draw(name, title, alt, paint, width, height, caption):
+        shown = plt.figure()
+        paint(shown)
+        kept.append((shown, alt))
+        return
+
+    def make(arms, percents):
+        monkeypatch.setattr(figure_file, "draw", draw)
+        metrics_figure(arms, ["a", "b"], percents)
+        shown, alt = kept[-1]
+        return shown.axes, alt
+
+    yield make
+    plt.close("all")
+
+
+def test_a_dot_a_seed_and_a_bar_for_the_mean(painted):
+    arms = numbers_of(((0.25, 0.75), (1.0, 3.0)), ((), (5000.0,)))
+    (first, second), alt = painted(arms, {"a"})
+    dots = [line.get_xydata().tolist() for line in first.lines if line.get_marker() == "o"]
+    assert dots == [[[25.0, 0.0], [75.0, 0.0]], []]
+    assert [line.get_xydata().tolist() for line in first.lines if line.get_marker() == "|"] == [[[50.0, 0.0]]]
+    assert [text.get_text() for text in first.get_yticklabels()] == ["arm 0", "arm 1"]
+    assert first.get_ylim()[0] > first.get_ylim()[1]  # the first arm on top
+    assert (first.get_xscale(), second.get_xscale()) == ("linear", "log")  # 1 to 5000
+    assert "a: arm 0 50.00 %, arm 1 none. b: arm 0 2, arm 1 5000" in alt
+
+
+def test_no_number_no_figure():
+    assert metrics_figure(numbers_of(((), ()), ((), ())), ["a", "b"], set()) is None
+
+
+@pytest.mark.parametrize(
+    ("mean", "sd", "share", "text"),
+    [
+        (None, None, False, "–"),
+        (0.0, 0.0, False, "0"),
+        (54.0, 0.0, False, "54"),
+        (2.34567, None, False, "2.346"),
+        (-0.17463, 0.0236, False, "−0.175 ± 0.024"),
+        (88.03, 51.74, False, "88 ± 52"),
+        (0.5, 0.0123, True, "50.0 ± 1.2\N{NO-BREAK SPACE}%"),
+        (0.5, None, True, "50\N{NO-BREAK SPACE}%"),
+        (2.3025893, 2e-9, False, "2.302589 ± 0.000000"),
+    ],
+)
+def test_cells(mean, sd, share, text):
+    assert cell_text({"mean": mean, "sd": sd}, share) == text
+
+
+@pytest.mark.usefixtures("blank_figures")
+def test_the_page(small_study, train_py, outputs):
+    def change(**scales):
+        smoke = {"expect": "seconds", "seeds": [0, 1], "settings": ["epochs=null", "steps=2", *PROBED]}
+        small_study(scales={"smoke": smoke}, charts=["gradient_depth"], question="Is 1 < 2 & so on?")
+
+    change()
+    said = train_py("study=small", "scale=smoke", "norm=bn", f"paths.outputs={outputs}")
+    assert said.code == 0, said.err
+    folder = outputs / "studies" / "small-smoke"
+    assert f"page:    {folder / 'index.html'}" in said.out
+    text = (folder / "index.html").read_text()
+    page = Page(text)
+    assert page.mistakes == []
+    assert "http" not in text.replace("http://www.w3.org", "")
+    assert not page.all("script")
+    assert "Is 1 < 2 & so on?" in page.text
+    assert "Only a part of the study was asked for here." in page.text
+    assert "Its numbers say nothing about the question." in page.text
+    assert "python train.py study=small scale=smoke" in page.text
+    arms = ("bn · slow", "bn · fast", "no norm · slow", "no norm · fast")
+    assert [arm for arm in arms if arm in page.text] == ["bn · slow", "bn · fast"]
+    numbers = json.loads((folder / "summary.json").read_text())
+    for arm in numbers["arms"].values():
+        cell = arm["metrics"]["test accuracy (%)"]
+        assert " ".join(cell_text(cell, True).split()) in page.text
+    names = {path.name for path in folder.iterdir()}
+    pictures = {f"{name}.{kind}" for name in ("metrics", "gradient_depth") for kind in ("svg", "png")}
+    assert names == {"index.html", "summary.json"} | pictures  # of the probe's charts the one that the study names
+    links = [link["href"] for link in page.all("a") if "runs/" in (link["href"] or "")]
+    assert len(links) == 4
+    assert all((folder / link / "result.json").exists() for link in links)
+    whole = train_py("study=small", "scale=smoke", f"paths.outputs={outputs}")
+    assert whole.code == 0
+    assert "Only a part" not in (folder / "index.html").read_text()
+
+
+@pytest.mark.usefixtures("blank_figures")
+def test_a_folder_that_holds_something_else_is_left_alone(small_study, train_py, outputs):
+    folder = outputs / "studies" / "small-smoke"
+    folder.mkdir(parents=True)
+    (folder / "notes.txt").write_text("mine")
+    said = train_py("study=small", "scale=smoke", "norm=bn", "recipe.lr=0.1", "seed=0", f"paths.outputs={outputs}")
+    assert said.code == 2
+    assert "notes.txt" in said.err
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert not (outputs / "runs").exists()  # it is said before anything is trained
