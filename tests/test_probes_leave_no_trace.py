@@ -42,6 +42,17 @@ def test_what_is_live_stays_as_it_is(compose, name, norm):
     assert not any("," in key or "\n" in key for key in found.values)
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", probes.names())
+def test_what_is_live_on_a_gpu_stays_as_it_is(compose, name):
+    """After enough steps for the training step to be replayed as a CUDA graph, whose memory is not a probe's to use."""
+    live = live_after(compose(*USUAL, "model.dropout=0", "device=cuda"), steps=6)
+    before = everything(live)
+    probe_of(name, live).measure(live)
+    after = everything(live)
+    assert [key for key, value in before.items() if not torch.equal(value, after[key])] == []
+
+
 class Killed(BaseException):
     """Stands for a process that is gone from one moment to the next."""
 
