@@ -94,6 +94,19 @@ def test_an_arm_that_explodes_makes_the_axis_logarithmic() -> None:
     assert axes.get_yscale() == "linear"
 
 
+def test_an_arm_far_below_the_others_is_shown_in_decades() -> None:
+    calm, far = layers("p/q", {0: [-4.0, 3.0, 2.0]}), layers("p/q", {0: [-300.0, -40.0, -4.0]})
+    sketch, (axes,) = painted(PROFILE, {"bn": [calm], "none": [far]})
+    assert axes.get_yscale() == "symlog"
+    assert "Beyond ±8 the axis is logarithmic." in sketch.caption
+    ticks = axes.get_yticks().tolist()
+    assert {-100.0, 0.0} < set(ticks)
+    assert len([tick for tick in ticks if abs(tick) <= 8]) >= 3
+    assert axes.get_ylim()[0] < -300 < 3 < axes.get_ylim()[1]
+    sketch, (axes,) = painted(PROFILE, {"bn": [calm], "ln": [calm]})
+    assert (axes.get_yscale(), "Beyond" in sketch.caption) == ("linear", False)
+
+
 def test_bands_stand_side_by_side_on_the_same_axes() -> None:
     def run(low: float, high: float) -> dict:
         names = {"low": low, "high": high, "middle": (low + high) / 2}

@@ -19,6 +19,7 @@ from experiments.report.drawn.panels import (
     legend,
     legend_height,
     line,
+    linear_then_decades,
     markers_of,
     name_axes,
     subplots,
@@ -30,6 +31,7 @@ from experiments.report.drawn.series import (
     Runs,
     Series,
     ends,
+    far_out,
     log_axis,
     most_seeds,
     of_quantity,
@@ -98,6 +100,7 @@ def _sketch(
     shown = [look.last for lines in panels.values() for look in lines.values()]
     shown += [look.first for lines in panels.values() for look in lines.values() if look.first is not None]
     log, why_log = log_axis(chart.log, shown)
+    bound, why_bound = (None, "") if log else far_out(shown)
     keys = [*(labels if several else []), *([FIRST, LAST] if dashed else [])]
 
     def paint(figure: "Figure") -> None:
@@ -117,6 +120,9 @@ def _sketch(
             elif isinstance(chart, Profile):
                 whole_ticks(axis.xaxis)
         name_axes(axes, COLUMNS, x_label, chart.label, log)
+        if bound is not None:
+            for axis in axes:
+                linear_then_decades(axis, bound)
         legend(figure, axes, looks=several and dashed)
 
     words = "; ".join(
@@ -128,7 +134,7 @@ def _sketch(
     caption = f"Solid: the last measurement{when[1]}."
     if dashed:
         caption = f"Thin and dashed: the first measurement{when[0]}; solid: the last{when[1]}."
-    caption += spread(most_seeds(arms)) + why_log
+    caption += spread(most_seeds(arms)) + why_log + why_bound
     height = rows * (2.6 if count == 1 else 2.3) + 0.4 + legend_height(keys, width)
     return Sketch(chart.name, chart.title, f"{words}.", caption, paint, width, height)
 

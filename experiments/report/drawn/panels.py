@@ -204,3 +204,17 @@ def _legend_columns(labels: Sequence[str], width: float) -> int:
 def _legend_width(labels: Sequence[str]) -> float:
     """Inches of a column, roughly."""
     return 0.5 + 0.07 * max(map(len, labels), default=0)
+
+
+def linear_then_decades(axes: "Axes", bound: float) -> None:
+    """A vertical axis that is linear between −bound and bound and logarithmic beyond, with ticks in both parts."""
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = axes.get_ylim()
+    axes.set_yscale("symlog", linthresh=bound, linscale=2)
+    axes.set_ylim(low, high)
+    inner = [tick for tick in MaxNLocator(4).tick_values(-bound, bound) if abs(tick) <= bound]
+    far = [sign * tick for tick in (10.0**power for power in range(-3, 101)) if tick >= 2 * bound for sign in (-1, 1)]
+    ticks = sorted(tick for tick in (*inner, *far) if low <= tick <= high)
+    axes.set_yticks(ticks, [short(tick) for tick in ticks], minor=False)
+    axes.set_yticks([], minor=True)

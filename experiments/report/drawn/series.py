@@ -10,6 +10,7 @@ from experiments.report.page import short
 
 Runs = Sequence[Mapping[str, Curve]]  # the curves of an arm's runs, one a seed
 Arms = Mapping[str, Runs]  # by what the arm is called
+FAR = 10  # times the median
 LARGEST = 1e100  # beyond it, and on logarithmic axes below its inverse, matplotlib's own arithmetic overflows
 OUTLYING = 1000.0  # a value beyond so many times the median
 
@@ -84,6 +85,19 @@ def log_axis(chart_log: bool, series: Iterable[Series]) -> tuple[bool, str]:
     if len(shown) == 0 or shown.min() < 1 / LARGEST or shown.max() < OUTLYING * np.median(shown):
         return False, ""
     return True, f" The axis is logarithmic, as the values reach from {short(shown.min())} to {short(shown.max())}."
+
+
+def far_out(series: Iterable[Series]) -> tuple[float | None, str]:
+    """Beyond which distance from 0 a linear axis goes on in decades, if at all, and what the caption says of it.
+
+    Numbers of both signs, or negative ones, of which one is ten times as far from 0 as the median leave the others a
+    flat line too.
+    """
+    shown = np.abs(np.concatenate([np.zeros(0), *(one.mean[np.isfinite(one.mean)] for one in series)]))
+    if len(shown) == 0 or not 0 < FAR * np.median(shown) < shown.max():
+        return None, ""
+    bound = float(f"{2 * np.median(shown):.1g}")
+    return bound, f" Beyond ±{short(bound)} the axis is logarithmic."
 
 
 def spread(runs: int) -> str:
