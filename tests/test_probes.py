@@ -15,6 +15,8 @@ from experiments.job import perform
 from experiments.probes import modes as modes_probe
 from experiments.probing.live import Measured, Probe
 
+pytestmark = pytest.mark.usefixtures("blank_figures")  # of which none is looked at here
+
 
 def curve(run, name: str) -> list[tuple[int, float]]:
     return [(step, value) for step, _, found, value in run.metrics if found == name]

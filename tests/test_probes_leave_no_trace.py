@@ -2,20 +2,29 @@
 
 import pytest
 import torch
+from conftest import Made, compose_tiny
 from live_runs import everything, live_after, probe_of
 
-from experiments import checkpoint, probes
+from experiments import checkpoint, identity, probes
 from experiments.job import perform
 
 USUAL = ("model.dropout=0.5", "dataset.augmentation.crop_padding=2", "epochs=null", "steps=11")
 NORMS = ("bn", "none")
+pytestmark = pytest.mark.usefixtures("blank_figures")
 
 
-@pytest.mark.parametrize("norm", NORMS)
+@pytest.fixture(scope="module", params=NORMS)
+def plain(request, tmp_path_factory):
+    """A run without probes."""
+    config = compose_tiny(tmp_path_factory.mktemp("plain") / "outputs", *USUAL, f"norm={request.param}")
+    result = perform(config)
+    return Made(config, identity.folder(config), result)
+
+
 @pytest.mark.parametrize("name", probes.names())
-def test_training_has_the_same_bits(made, name, norm):
-    plain, probed = made(*USUAL, f"norm={norm}"), made(*USUAL, f"norm={norm}", f"probes=[{name}]", "probe_every=3")
-    assert plain.folder != probed.folder
+def test_training_has_the_same_bits(plain, made, name):
+    probed = made(*USUAL, f"norm={plain.config['norm']['name']}", f"probes=[{name}]", "probe_every=3")
+    assert plain.folder.name != probed.folder.name
     one, other = plain.checkpoint, probed.checkpoint
     assert all(torch.equal(tensor, other["model"][key]) for key, tensor in one["model"].items())
     for index, state in one["optimizer"]["state"].items():

@@ -14,6 +14,8 @@ from experiments.probing.live import Measured, Probe
 from experiments.probing.watch import Watch
 from experiments.step import Step
 
+pytestmark = pytest.mark.usefixtures("blank_figures")  # of which none is looked at here
+
 
 def probe_worth(steps: float) -> Probe:
     probe = Probe()

@@ -16,6 +16,7 @@ from experiments.studies.numbers import Spread, StudyRun, read_runs, spread, sum
 from experiments.studies.outcome import table
 from experiments.studies.study import Metric, load, names
 
+pytestmark = pytest.mark.usefixtures("blank_figures")  # of which none is looked at here
 SMALL = (
     "dataset=synthetic",
     "dataset.kind=noise",
