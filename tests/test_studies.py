@@ -168,7 +168,10 @@ def test_metrics_of_a_run(made):
         metric = Metric(label="x", of="gradient_depth/log_norm/*", over=over, at="last")
         assert value(one, metric) == pytest.approx(number)
     diverged = StudyRun(None, run.folder, {**run.result, "status": "diverged"}, one.curves)
-    assert value(diverged, Metric(label="x", of="running/loss", at="last")) is None
+    for at in ("last", "mean", "max", "min"):
+        assert value(diverged, Metric(label="x", of="running/loss", at=at)) is None
+    assert value(diverged, Metric(label="x", of="test_accuracy", at="result")) is None
+    assert value(one, Metric(label="x", of="test_accuracy", at="result")) == run.result["final"]["test_accuracy"]
     assert value(diverged, Metric(label="x", of="running/loss", at="first")) == losses[0]
     with pytest.raises(UserError, match=r"accuracy. is no key of result\.json"):
         value(one, Metric(label="x", of="accuracy", at="result"))

@@ -1,7 +1,7 @@
 """How the distributions that layers see move in training (internal covariate shift), before and after each norm.
 
-1,000 fixed training images (or all; unaugmented, classes balanced) pass through in training mode, dropout off, in even
-batches of about the run's batch size. At most 8 of the places where a norm stands or would stand are looked at, evenly
+1,000 fixed training images (or all; unaugmented, classes balanced) pass through in training mode, dropout and noise off, in
+even batches of about the run's batch size. At most 8 of the places where a norm stands or would stand are looked at, evenly
 spread over the depth, the first and the last among them. <side> is `before` the norm or `after` it; where no norm
 stands both are one, recorded as before.
 

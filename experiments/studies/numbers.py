@@ -63,15 +63,16 @@ def _read(job: Job) -> StudyRun:
 
 
 def value(run: StudyRun, metric: Metric) -> float | None:
-    """A metric of a run; None where the run is not finished or has no such number.
+    """A metric of a run; None where it has no such number: it is not finished, or has diverged and the metric is not of
+    its start.
 
     Raises:
         UserError: when the metric asks `result.json` for a key that it never has.
     """
     if run.result is None:
         return None
-    if metric.at == "last" and run.status == "diverged":
-        return None  # the last look was before the divergence: nothing of the end
+    if metric.at != "first" and run.status == "diverged":
+        return None  # what was recorded before the divergence, or at it, says nothing of a training or its end
     if metric.at == "result":
         if metric.of not in run.result["final"]:
             keys = ", ".join(run.result["final"])
