@@ -1,9 +1,9 @@
 """How the distributions that layers see move in training (internal covariate shift), before and after each norm.
 
-1,000 fixed training images (or all; unaugmented, classes balanced) pass through in training mode, dropout and noise off, in
-even batches of about the run's batch size. At most 8 of the places where a norm stands or would stand are looked at, evenly
-spread over the depth, the first and the last among them. <side> is `before` the norm or `after` it; where no norm
-stands both are one, recorded as before.
+1,000 fixed training images (or all; unaugmented, classes balanced) pass through in training mode, dropout and noise
+off, in even batches of about the run's batch size. At most 8 of the places where a norm stands or would stand are
+looked at, evenly spread over the depth, the first and the last among them. <side> is `before` the norm or `after` it;
+where no norm stands both are one, recorded as before.
 
     drift/<side>/p15/<layer>, …/p50/<layer>, …/p85/<layer>   percentiles of one typical channel, always the middle one
     drift/<side>/last/p15, …/p50, …/p85                      of the last place that has this side, as in the paper
