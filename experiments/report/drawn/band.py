@@ -13,6 +13,7 @@ from experiments.report.drawn.panels import (
     labels_of,
     name_axes,
     subplots,
+    titled,
     whole_ticks,
     width_of,
 )
@@ -54,7 +55,7 @@ def sketch(chart: Band, arms: Arms) -> Sketch | None:
             _paint_strip(axis, strip, colours[labels[arm]])
             whole_ticks(axis.xaxis)
             if len(arms) > 1:
-                axis.set_title(arm)
+                axis.set_title(titled(arm))
         name_axes(axes, COLUMNS, "step", chart.label, log)
 
     words = "; ".join(

@@ -14,6 +14,7 @@ from experiments.report.drawn.panels import (
     markers_of,
     name_axes,
     subplots,
+    titled,
     whole_ticks,
     width_of,
 )
@@ -47,7 +48,7 @@ def sketch(chart: Curves, arms: Arms) -> Sketch | None:
         for axis, (title, lines) in zip(axes, panels.items(), strict=True):
             for label, series in lines.items():
                 line(axis, series, colours[label], label if len(everyone) > 1 else None, markers[label])
-            axis.set_title(title)
+            axis.set_title(titled(title))
             whole_ticks(axis.xaxis)
         name_axes(axes, COLUMNS, "step", chart.label, log)
         legend(figure, axes)

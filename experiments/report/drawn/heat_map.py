@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.report.charts import HeatMap
-from experiments.report.drawn.panels import ALONE, grid, is_left, log_ticks, name_axes, subplots, wrapped
+from experiments.report.drawn.panels import ALONE, grid, is_left, log_ticks, name_axes, subplots, titled, wrapped
 from experiments.report.drawn.series import Arms, Runs, drawable, most_seeds, of_quantity
 from experiments.report.figures import PALE, Sketch
 from experiments.report.page import short
@@ -52,7 +52,7 @@ def sketch(chart: HeatMap, arms: Arms) -> Sketch | None:
             image = axis.imshow(matrix.values, aspect="auto", interpolation="none", **scale)
             axis.grid(False)
             if len(arms) > 1:
-                axis.set_title(arm)
+                axis.set_title(titled(arm))
             left = is_left(number, count, COLUMNS)
             _label_rows(axis, matrix, same_layers, left or not same_layers, ROW_LABELS if rows == 1 else FEWER)
             _label_steps(axis, matrix)

@@ -23,6 +23,7 @@ from experiments.report.drawn.panels import (
     markers_of,
     name_axes,
     subplots,
+    titled,
     whole_ticks,
     width_of,
 )
@@ -100,7 +101,7 @@ def _sketch(
     shown = [look.last for lines in panels.values() for look in lines.values()]
     shown += [look.first for lines in panels.values() for look in lines.values() if look.first is not None]
     log, why_log = log_axis(chart.log, shown)
-    bound, why_bound = (None, "") if log else far_out(shown)
+    bound, lowest, why_bound = (None, 0.0, "") if log else far_out(shown)
     keys = [*(labels if several else []), *([FIRST, LAST] if dashed else [])]
 
     def paint(figure: "Figure") -> None:
@@ -114,7 +115,7 @@ def _sketch(
                     line(axis, look.first, colours[label], None if several else FIRST, None, first_look=True)
                 alone = LAST if look.first is not None else None
                 line(axis, look.last, colours[label], label if several else alone, markers[label])
-            axis.set_title(title)
+            axis.set_title(titled(title))
             if x_log:
                 axis.set_xscale("log")
             elif isinstance(chart, Profile):
@@ -122,7 +123,7 @@ def _sketch(
         name_axes(axes, COLUMNS, x_label, chart.label, log)
         if bound is not None:
             for axis in axes:
-                linear_then_decades(axis, bound)
+                linear_then_decades(axis, bound, lowest)
         legend(figure, axes, looks=several and dashed)
 
     words = "; ".join(

@@ -124,6 +124,11 @@ def name_axes(axes: Sequence["Axes"], columns: int, x_label: str, y_label: str, 
             axis.set_xlabel(x_label)
 
 
+def titled(name: str) -> str:
+    """The title of a panel, in lines that leave room for those of the panels beside it."""
+    return wrapped(name, 1.8)
+
+
 def wrapped(label: str, inches: float) -> str:
     """A label in lines that are no longer than so many inches."""
     return "\n".join(textwrap.wrap(label, max(16, int(15 * inches)), break_long_words=False))
@@ -206,11 +211,15 @@ def _legend_width(labels: Sequence[str]) -> float:
     return 0.5 + 0.07 * max(map(len, labels), default=0)
 
 
-def linear_then_decades(axes: "Axes", bound: float) -> None:
-    """A vertical axis that is linear between −bound and bound and logarithmic beyond, with ticks in both parts."""
+def linear_then_decades(axes: "Axes", bound: float, lowest: float) -> None:
+    """A vertical axis that is linear between −bound and bound and logarithmic beyond, with ticks in both parts.
+
+    lowest: the smallest number that is shown; a margin that is small on a linear axis would be a decade here.
+    """
     from matplotlib.ticker import MaxNLocator
 
-    low, high = axes.get_ylim()
+    _, high = axes.get_ylim()
+    low = lowest - 0.1 * bound if lowest > -bound else 1.3 * lowest
     axes.set_yscale("symlog", linthresh=bound, linscale=2)
     axes.set_ylim(low, high)
     inner = [tick for tick in MaxNLocator(4).tick_values(-bound, bound) if abs(tick) <= bound]

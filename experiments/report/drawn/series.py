@@ -87,17 +87,17 @@ def log_axis(chart_log: bool, series: Iterable[Series]) -> tuple[bool, str]:
     return True, f" The axis is logarithmic, as the values reach from {short(shown.min())} to {short(shown.max())}."
 
 
-def far_out(series: Iterable[Series]) -> tuple[float | None, str]:
-    """Beyond which distance from 0 a linear axis goes on in decades, if at all, and what the caption says of it.
+def far_out(series: Iterable[Series]) -> tuple[float | None, float, str]:
+    """Beyond which distance from 0 a linear axis goes on in decades, if at all, the smallest number, and a caption.
 
     Numbers of both signs, or negative ones, of which one is ten times as far from 0 as the median leave the others a
     flat line too.
     """
-    shown = np.abs(np.concatenate([np.zeros(0), *(one.mean[np.isfinite(one.mean)] for one in series)]))
-    if len(shown) == 0 or not 0 < FAR * np.median(shown) < shown.max():
-        return None, ""
-    bound = float(f"{2 * np.median(shown):.1g}")
-    return bound, f" Beyond ±{short(bound)} the axis is logarithmic."
+    shown = np.concatenate([np.zeros(0), *(one.mean[np.isfinite(one.mean)] for one in series)])
+    if len(shown) == 0 or not 0 < FAR * np.median(np.abs(shown)) < np.abs(shown).max():
+        return None, 0.0, ""
+    bound = float(f"{2 * np.median(np.abs(shown)):.1g}")
+    return bound, float(shown.min()), f" Beyond ±{short(bound)} the axis is logarithmic."
 
 
 def spread(runs: int) -> str:
