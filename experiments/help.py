@@ -13,6 +13,7 @@ examples
   python train.py dataset.train_size=5000 epochs=4         the first 5,000 images of a fixed, class-balanced order
   python train.py norm=gn norm.num_groups=4 recipe.lr=0.1  any setting of a group by its key
   python train.py norm=bn probes=[modes]                   and record train mode against eval mode while training
+  python train.py study=gradient_depth scale=cpu seed=0    the first seed of a study's arms; without it, all of them
   python scripts/probes.py RUN                             a page of what the probes of a run found
   python scripts/evaluate.py 'cifar10-*' modes=all         train mode against eval mode of finished runs
   tensorboard --logdir outputs                             look at the curves
@@ -24,6 +25,7 @@ def page() -> str:
     lines = [
         "usage: python train.py [GROUP=OPTION ...] [KEY=VALUE ...]      one run",
         "       python train.py -m KEY=A,B,C ...                        a run of each combination",
+        "       python train.py study=NAME scale=smoke|cpu|paper        the runs of a study, then its page",
         "",
         "Trains a network with a normalization layer and records accuracy and loss in training and evaluation mode.",
         "The same command means the same folder under outputs/runs: a finished run is not repeated, an interrupted one",
