@@ -24,16 +24,25 @@ def probe_worth(steps: float) -> Probe:
 
 
 @pytest.mark.parametrize(
-    ("costs", "epochs"), [((), 1), ((1.0,), 1), ((10.0,), 1), ((10.0, 0.5), 2), ((50.0,), 5), ((30.0, 21.0), 6)]
+    ("costs", "epochs"),
+    [((), 1), ((1.0,), 1), ((8.9,), 1), ((9.0,), 2), ((10.0, 5.6), 2), ((10.0, 5.7), 3), ((41.6,), 7), ((50.0,), 13)],
 )
 def test_by_default_a_tenth_of_training_at_most(costs, epochs):
-    """Epochs of 100 steps: ten steps' worth may be spent at each end."""
+    """Twelve epochs and a half of 100 steps: 125 steps' worth may be spent, the first and the last look included."""
     length = Length(1000, 100, 1250)
     cadence = Cadence.of([probe_worth(cost) for cost in costs], None, length)
     assert cadence == Cadence(None, epochs)
     due = [step for step in range(1251) if cadence.due(step, length)]
     assert due == [0, *range(100 * epochs, 1250, 100 * epochs), 1250]
-    assert sum(costs) * (len(due) - 2) <= 0.1 * 1250
+    assert sum(costs) * len(due) <= 125
+    more = [step for step in range(1251) if Cadence(None, epochs - 1).due(step, length)] if epochs > 1 else []
+    assert not more or sum(costs) * len(more) > 125
+
+
+def test_at_the_start_and_at_the_end_whatever_it_costs():
+    length = Length(1000, 100, 250)
+    cadence = Cadence.of([probe_worth(1e6)], None, length)
+    assert [step for step in range(251) if cadence.due(step, length)] == [0, 250]
 
 
 def test_every_so_many_steps():

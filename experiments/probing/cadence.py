@@ -19,9 +19,16 @@ class Cadence:
 
     @classmethod
     def of(cls, probes: Sequence[Probe], probe_every: int | None, length: Length) -> "Cadence":
-        """As `probe_every` says; where it is None, as seldom as keeps the probes' own estimates within SHARE."""
+        """As `probe_every` says; where it is None, as often as keeps the probes' own estimates within SHARE.
+
+        Where that is not even possible at the start and at the end alone, it is done there all the same.
+        """
         cost = sum(probe.steps for probe in probes)
-        return cls(probe_every, max(1, math.ceil(cost / (SHARE * length.steps_per_epoch))))
+        for epochs in range(1, length.epochs):
+            looks = 1 + math.ceil(length.total_steps / (epochs * length.steps_per_epoch))
+            if cost * looks <= SHARE * length.total_steps:
+                return cls(probe_every, epochs)
+        return cls(probe_every, length.epochs)
 
     def due(self, step: int, length: Length) -> bool:
         """Whether the probes look after `step` steps."""
