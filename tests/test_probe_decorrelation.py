@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from live_runs import MLP, live_after, measured
-from perceptron_by_hand import LAYERS, before_and_after
+from live_runs import MLP, arrays, live_after, measured
+from mlp_by_hand import LAYERS, before_and_after
 
 from experiments.probes.decorrelation import correlations, distance, mean_off_diagonal
 
@@ -31,7 +31,7 @@ def test_against_numpy(compose, norm, steps):
         with torch.no_grad():
             live.state.model.hidden[0].norm.weight[1] *= -2
     values = measured("decorrelation", live).values
-    sides = before_and_after(live, norm, live.surroundings.coming_batch(live.step)[0])
+    sides = before_and_after(arrays(live), live.surroundings.coming_batch(live.step)[0].numpy())
     wanted = {}
     for side in ("before", "after")[: 1 if norm == "none" else 2]:
         found = [off_diagonal(rows).mean() for rows in sides[side]]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 from live_runs import MLP, arrays, live_after, measured
+from mlp_by_hand import LAYERS, before_and_after
 from models_from_conf import build
-from perceptron_by_hand import LAYERS, before_and_after
 from scipy.stats import wasserstein_distance
 
 from experiments import identity
@@ -33,7 +33,7 @@ def seen_after(config, norm: str, steps: int) -> tuple[Values, dict[str, float]]
     live = live_after(config, steps)
     images, _ = live.surroundings.fixed_images("train", 1000)
     assert len(images) == 67
-    parts = [before_and_after(live, norm, part, arrays(live)) for part in images.tensor_split(9)]  # of 8 and 7
+    parts = [before_and_after(arrays(live), part.numpy()) for part in images.tensor_split(9)]  # of 8 and 7
     values = {side: [np.concatenate([part[side][i] for part in parts]) for i in (0, 1)] for side in sides_of(norm)}
     return values, measured("drift", live).values
 

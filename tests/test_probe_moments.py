@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from live_runs import MLP, arrays, live_after, measured
+from mlp_by_hand import LAYERS, before_and_after
 from models_from_conf import SHALLOW, TORCHVISION, build
-from perceptron_by_hand import LAYERS, before_and_after
 from test_norms import standardized_groups
 
 from experiments.probing.layers import norm_places
@@ -62,7 +62,7 @@ def test_against_numpy(compose, norm, steps):
             live.state.model.hidden[0].norm.weight[:2] *= -1.5
             live.state.model.hidden[1].norm.bias += torch.arange(4.0)
     found = measured("moments", live)
-    expected = before_and_after(live, norm, live.surroundings.coming_batch(live.step)[0])
+    expected = before_and_after(arrays(live), live.surroundings.coming_batch(live.step)[0].numpy())
     w = arrays(live)
     for index, layer in enumerate(LAYERS):
         y, xhat = expected["after"][index], expected["xhat"][index]

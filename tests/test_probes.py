@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from killed_runs import killed_after_saving
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar.metadata import CONFIG_SUMMARY_TAG
 
-from experiments import build, checkpoint, identity, probes
+from experiments import build, identity, probes
 from experiments.errors import UserError
 from experiments.inference.distance import distances
 from experiments.inference.precise import precise_batches, precise_statistics, using_statistics
@@ -31,15 +32,8 @@ def test_training_does_not_notice(made, probed):
     """Weights, buffers, optimizer, generators and all other numbers have the same bits without the probe."""
     plain = made("model.dropout=0.5", "dataset.augmentation.crop_padding=2")
     assert plain.folder != probed.folder
-    one, other = plain.checkpoint, probed.checkpoint
-    for name, tensor in one["model"].items():
-        assert torch.equal(tensor, other["model"][name]), name
-    for index, state in one["optimizer"]["state"].items():
-        for name, value in state.items():
-            assert torch.equal(torch.as_tensor(value), torch.as_tensor(other["optimizer"]["state"][index][name]))
-    assert torch.equal(one["generator"], other["generator"])
+    plain.assert_same_training(probed)
     assert [line for line in probed.metrics if not line[2].startswith("modes/")] == plain.metrics
-    assert (plain.folder / "predictions.npz").read_bytes() == (probed.folder / "predictions.npz").read_bytes()
 
 
 def test_a_probe_may_draw_random_numbers_and_training_does_not_notice(made, monkeypatch):
@@ -91,10 +85,6 @@ def test_inside_an_epoch_the_modes_are_measured_anew(made, probed):
             assert len(set(points.values())) > 1
 
 
-class Killed(BaseException):
-    """Stands for a process that is gone from one moment to the next."""
-
-
 @pytest.mark.parametrize("saves", [1, 2, 3])
 def test_a_resumed_run_has_the_same_bytes(compose, made, monkeypatch, saves):
     words = ("probes=[modes]", "probe_every=3", "checkpoint_every=4", "epochs=null", "steps=16", "model.dropout=0.5")
@@ -102,20 +92,8 @@ def test_a_resumed_run_has_the_same_bytes(compose, made, monkeypatch, saves):
     rows = (whole.folder / "metrics.csv").read_bytes()
     for path in whole.folder.iterdir():
         path.unlink()
-    done, save = [], checkpoint.save
-
-    def save_and_die(*arguments):
-        save(*arguments)
-        done.append(1)
-        if len(done) == saves:
-            raise Killed
-
-    config = compose(*words)
-    with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "save", save_and_die)
-        with pytest.raises(Killed):
-            perform(config)
-    perform(config)
+    killed_after_saving(monkeypatch, compose(*words), saves)
+    perform(compose(*words))
     assert (whole.folder / "metrics.csv").read_bytes() == rows
 
 

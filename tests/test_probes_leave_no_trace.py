@@ -3,9 +3,10 @@
 import pytest
 import torch
 from conftest import Made, compose_tiny
+from killed_runs import killed_after_saving
 from live_runs import everything, live_after, probe_of
 
-from experiments import checkpoint, identity, probes
+from experiments import identity, probes
 from experiments.job import perform
 
 USUAL = ("model.dropout=0.5", "dataset.augmentation.crop_padding=2", "epochs=null", "steps=11")
@@ -25,16 +26,10 @@ def plain(request, tmp_path_factory):
 def test_training_has_the_same_bits(plain, made, name):
     probed = made(*USUAL, f"norm={plain.config['norm']['name']}", f"probes=[{name}]", "probe_every=3")
     assert plain.folder.name != probed.folder.name
-    one, other = plain.checkpoint, probed.checkpoint
-    assert all(torch.equal(tensor, other["model"][key]) for key, tensor in one["model"].items())
-    for index, state in one["optimizer"]["state"].items():
-        for key, value in state.items():
-            assert torch.equal(torch.as_tensor(value), torch.as_tensor(other["optimizer"]["state"][index][key]))
-    assert torch.equal(one["generator"], other["generator"])
+    plain.assert_same_training(probed)
     found = [line for line in probed.metrics if line[2].startswith(f"{name}/")]
     assert [line for line in probed.metrics if not line[2].startswith(f"{name}/")] == plain.metrics
     assert {line[0] for line in found} <= {0, 3, 6, 9, 11}
-    assert (plain.folder / "predictions.npz").read_bytes() == (probed.folder / "predictions.npz").read_bytes()
     assert probed.result["probe_seconds"].keys() == {name}
 
 
@@ -62,10 +57,6 @@ def test_what_is_live_on_a_gpu_stays_as_it_is(compose, name):
     assert [key for key, value in before.items() if not torch.equal(value, after[key])] == []
 
 
-class Killed(BaseException):
-    """Stands for a process that is gone from one moment to the next."""
-
-
 @pytest.mark.parametrize("name", probes.names())
 def test_a_resumed_run_has_the_same_bytes(compose, made, monkeypatch, name):
     words = (*USUAL, f"probes=[{name}]", "probe_every=2", "checkpoint_every=5")
@@ -73,16 +64,6 @@ def test_a_resumed_run_has_the_same_bytes(compose, made, monkeypatch, name):
     rows = (whole.folder / "metrics.csv").read_bytes()
     for path in whole.folder.iterdir():
         path.unlink()
-    save = checkpoint.save
-
-    def save_and_die(*arguments):
-        save(*arguments)
-        raise Killed
-
-    config = compose(*words)
-    with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "save", save_and_die)
-        with pytest.raises(Killed):
-            perform(config)
-    perform(config)
+    killed_after_saving(monkeypatch, compose(*words), 1)
+    perform(compose(*words))
     assert (whole.folder / "metrics.csv").read_bytes() == rows

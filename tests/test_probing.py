@@ -17,10 +17,14 @@ from experiments.step import Step
 pytestmark = pytest.mark.usefixtures("blank_figures")  # of which none is looked at here
 
 
-def probe_worth(steps: float) -> Probe:
-    probe = Probe()
-    probe.steps = steps
-    return probe
+class Blind(Probe):
+    """Sees nothing."""
+
+    def __init__(self, steps: float) -> None:
+        self.steps = steps
+
+    def measure(self, live):
+        return Measured()
 
 
 @pytest.mark.parametrize(
@@ -30,7 +34,7 @@ def probe_worth(steps: float) -> Probe:
 def test_by_default_a_tenth_of_training_at_most(costs, epochs):
     """Twelve epochs and a half of 100 steps: 75 steps' worth are planned, the first and the last look included."""
     length = Length(1000, 100, 1250)
-    cadence = Cadence.of([probe_worth(cost) for cost in costs], None, length)
+    cadence = Cadence.of([Blind(cost) for cost in costs], None, length)
     assert cadence == Cadence(None, epochs)
     due = [step for step in range(1251) if cadence.due(step, length)]
     assert due == [0, *range(100 * epochs, 1250, 100 * epochs), 1250]
@@ -41,13 +45,13 @@ def test_by_default_a_tenth_of_training_at_most(costs, epochs):
 
 def test_at_the_start_and_at_the_end_whatever_it_costs():
     length = Length(1000, 100, 250)
-    cadence = Cadence.of([probe_worth(1e6)], None, length)
+    cadence = Cadence.of([Blind(1e6)], None, length)
     assert [step for step in range(251) if cadence.due(step, length)] == [0, 250]
 
 
 def test_every_so_many_steps():
     length = Length(1000, 100, 130)
-    cadence = Cadence.of([probe_worth(1e6)], 40, length)
+    cadence = Cadence.of([Blind(1e6)], 40, length)
     assert [step for step in range(131) if cadence.due(step, length)] == [0, 40, 80, 120, 130]
     assert (str(cadence), str(Cadence(None, 1)), str(Cadence(None, 3))) == (
         "every 40 steps", "after every epoch", "after every 3 epochs",

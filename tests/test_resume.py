@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import Made, compose_tiny, words_of
+from killed_runs import Killed
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from experiments import checkpoint, identity, loop, run
@@ -22,10 +23,6 @@ LONG = (
     "log_every=5",
     "epochs=3",
 )
-
-
-class Killed(BaseException):
-    """Ends a run as nothing in it expects."""
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ Source: Ioffe & Szegedy 2015, arXiv 1502.03167, §2 and §3 (whitening, of which
 decorrelation).
 """
 
-import logging
 import math
 from collections.abc import Iterable
 
@@ -30,13 +29,11 @@ import torch
 from torch import Tensor, nn
 
 from experiments.probing.channels import channel_rows, constant, in_float64, spread
-from experiments.probing.layers import Layer, by_layer, norm_layers, norm_places, observed
+from experiments.probing.layers import Layer, by_layer, norm_places
 from experiments.probing.live import Live, Measured, Probe, Surroundings
+from experiments.probing.places import look_at_coming_batch, say_what_applies
 from experiments.report.charts import Curves, HeatMap, Profile
-from experiments.step import autocast
 from models.norms.normalization import Normalization
-
-log = logging.getLogger("normlab")
 
 ROWS = 20_000
 CHARTS = (
@@ -63,10 +60,7 @@ CHARTS = (
 
 def make(model: nn.Module, surroundings: Surroundings) -> Probe:
     """The probe for a network."""
-    if not norm_places(model):
-        log.info("probe decorrelation: this network has no norm layer and no place for one: nothing is measured")
-    elif not norm_layers(model):
-        log.info("probe decorrelation: this network has no norm layer: measured is what would enter one, as before")
+    say_what_applies("decorrelation", model, "measured is what would enter one, as before")
     return Decorrelation(model, surroundings)
 
 
@@ -80,9 +74,6 @@ class Decorrelation(Probe):
 
     @torch.no_grad()
     def measure(self, live: Live) -> Measured:
-        x, _ = live.surroundings.coming_batch(live.step)
-        network = live.copied_network()
-        places = norm_places(network)
         before: dict[str, float] = {}
         after: dict[str, float] = {}
         change: dict[str, float] = {}
@@ -95,9 +86,7 @@ class Decorrelation(Probe):
                 after[name] = mean_off_diagonal(leaving, still_varies)
                 change[name] = distance(entering, leaving, varies & still_varies)
 
-        if places:
-            with observed(places, look), autocast(x.device, live.surroundings.settings.precision):
-                network(x)
+        look_at_coming_batch(live, live.copied_network(), look)
         values = {}
         for side, found in (("before", before), ("after", after)):
             if found:

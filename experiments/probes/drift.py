@@ -30,7 +30,6 @@ two with γ and β alone; what W₁ says beyond that is a change of shape.
 Source: Ioffe & Szegedy 2015, arXiv 1502.03167, §1, §2 and Figure 1 (percentiles of a typical input to the last layer).
 """
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,14 +37,13 @@ import torch
 from torch import Tensor, nn
 
 from experiments.evaluate import batch_statistics, even_batches
-from experiments.probing.layers import Layer, norm_layers, norm_places, observed
+from experiments.probing.layers import Layer, norm_places, observed
 from experiments.probing.live import Live, Measured, Probe, Surroundings
+from experiments.probing.places import say_what_applies
 from experiments.probing.snapshot import Collector, Distribution
 from experiments.report.charts import Band, Curves, HeatMap
 from experiments.step import autocast
 from models.norms.normalization import Normalization
-
-log = logging.getLogger("normlab")
 
 IMAGES = 1000
 PLACES = 8
@@ -90,10 +88,7 @@ Snapshot = Mapping[str, Distribution]
 
 def make(model: nn.Module, surroundings: Surroundings) -> Probe:
     """The probe for a network and its images."""
-    if not norm_places(model):
-        log.info("probe drift: this network has no norm layer and no place for one: nothing is measured")
-    elif not norm_layers(model):
-        log.info("probe drift: this network has no norm layer: before and after are one, recorded as before")
+    say_what_applies("drift", model, "before and after are one, recorded as before")
     return Drift(model, surroundings)
 
 

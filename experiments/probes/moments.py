@@ -26,20 +26,17 @@ Samuelson's inequality (1968).
 """
 
 import copy
-import logging
 
 import torch
 from torch import Tensor, nn
 
 from experiments.inference.moments import statistics
 from experiments.probing.channels import in_float64, spread
-from experiments.probing.layers import Layer, norm_layers, norm_places, observed
+from experiments.probing.layers import Layer, norm_places
 from experiments.probing.live import Live, Measured, Probe, Surroundings
+from experiments.probing.places import look_at_coming_batch, say_what_applies
 from experiments.report.charts import HeatMap, Profile
-from experiments.step import autocast
 from models.norms.normalization import Normalization
-
-log = logging.getLogger("normlab")
 
 VALUES = 50_000  # of y in a histogram
 CHARTS = (
@@ -67,10 +64,7 @@ CHARTS = (
 
 def make(model: nn.Module, surroundings: Surroundings) -> Probe:
     """The probe for a network."""
-    if not norm_places(model):
-        log.info("probe moments: this network has no norm layer and no place for one: nothing is measured")
-    elif not norm_layers(model):
-        log.info("probe moments: this network has no norm layer: y is measured where norms would stand, nothing else")
+    say_what_applies("moments", model, "y is measured where norms would stand, nothing else")
     return Moments(model, surroundings)
 
 
@@ -82,10 +76,8 @@ class Moments(Probe):
 
     @torch.no_grad()
     def measure(self, live: Live) -> Measured:
-        x, _ = live.surroundings.coming_batch(live.step)
         network, found = live.copied_network(), Measured()
-        places = norm_places(network)
-        norms = [place.module for place in places if isinstance(place.module, Normalization)]
+        norms = [place.module for place in norm_places(network) if isinstance(place.module, Normalization)]
         plain = {norm: without_affine(norm) for norm in norms}  # copied before the hooks are there
 
         def look(name: str, layer: Layer, x: Tensor, y: Tensor) -> None:
@@ -99,9 +91,7 @@ class Moments(Probe):
             found.values.update({f"moments/{quantity}/{name}": value for quantity, value in values.items()})
             found.histograms[f"moments/y/{name}"] = spread(y.flatten(), VALUES).clone()
 
-        with observed(places, look), autocast(x.device, live.surroundings.settings.precision):
-            if places:
-                network(x)
+        look_at_coming_batch(live, network, look)
         return found
 
 

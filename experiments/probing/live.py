@@ -1,6 +1,7 @@
 """What a probe looks at, what it brings back, and the base of all probes."""
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -138,7 +139,7 @@ class Measured:
     timings: dict[str, float] = field(default_factory=dict)  # for TensorBoard alone: they differ between executions
 
 
-class Probe:
+class Probe(ABC):
     """A measurement on the live state of a run.
 
     It leaves weights, buffers, gradients, optimizer and modes as they are, and may draw random numbers: the generators
@@ -148,9 +149,9 @@ class Probe:
     steps: float = 1.0
     """What one measurement costs, in optimizer steps, roughly. How often probes are due by default follows from it."""
 
+    @abstractmethod
     def measure(self, live: Live) -> Measured:
         """Look, and say what was seen."""
-        raise NotImplementedError
 
     def memory(self) -> dict[str, Any]:
         """What it has to remember from one measurement to the next: tensors and plain values, for the checkpoint."""
@@ -158,3 +159,4 @@ class Probe:
 
     def remember(self, memory: dict[str, Any]) -> None:
         """Take up what `memory` gave, in a run that is resumed."""
+        del memory  # of a probe that has none

@@ -1,5 +1,6 @@
 """What all norm layers share: the marker class by which they are selected, and the type of their factories."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ Norm = Callable[[int], nn.Module]
 """A norm factory: `norm(num_channels)` makes a layer that maps (N, C) and (N, C, H, W) to the same shape."""
 
 
-class Normalization(nn.Module):
+class Normalization(nn.Module, ABC):
     """Marker base of every norm layer, so that layers are selected with `isinstance`, never by name.
 
     A layer with a learned scale has a parameter called `weight` (γ in the papers), one with a learned shift has one
@@ -20,13 +21,13 @@ class Normalization(nn.Module):
     needs_positions: ClassVar[bool] = False
     """True if the layer normalizes over the positions of a feature map alone: a vector (N, C) then stays as it is."""
 
+    @abstractmethod
     def sets(self, x: Tensor) -> Tensor:
         """The values of x, (N, C) or (N, C, H, W), a row for each set that the layer normalizes: (sets, values in one).
 
         With γ = 1 and β = 0 the layer brings every set in training to mean 0 and variance σ²/(σ² + ε), with σ² the
         population variance of the set. A set of one value is not normalized.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not say which sets of values it normalizes")
 
 
 class RunningStatistics(Normalization):
