@@ -17,12 +17,12 @@ from data.dataset import Dataset
 from experiments import checkpoint, compilation
 from experiments.loop import Length, train
 from experiments.optimizer import make_optimizer
+from experiments.probe_pages.pictures import write_pictures
 from experiments.probing.live import Live, Surroundings
 from experiments.probing.watch import Watch
 from experiments.progress import Progress
 from experiments.record import Record
 from experiments.recorded_step import RecordedStep, cuda_recorder
-from experiments.report.board_pictures import write_pictures
 from experiments.schedule import learning_rate
 from experiments.scores import Scorer, Scores
 from experiments.settings import Settings

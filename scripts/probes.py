@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
     """The script; returns its exit code."""
 
     def command(words: script.Words) -> None:
-        from experiments.compare.probe_command import write_page  # after --help, which is quick
+        from experiments.probe_pages.command import write_page  # after --help, which is quick
 
         write_page(words, arguments)
 

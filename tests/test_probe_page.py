@@ -11,13 +11,13 @@ from conftest import compose_tiny
 from html_of_pages import Page
 from made_up_curves import curve
 
-from experiments.compare.arms import open_arms
 from experiments.compare.naming import arm_names
 from experiments.errors import UserError
 from experiments.job import perform
+from experiments.probe_pages.arms import open_arms
+from experiments.probe_pages.docs import parsed
+from experiments.probe_pages.sections import probe_sections, scalars
 from experiments.report.metrics import read_curves
-from experiments.report.probe_docs import parsed
-from experiments.report.probe_sections import probe_sections, scalars
 from scripts import probes as script
 
 PROBES = ("probes=[gradient_depth,modes]", "probe_every=5")

@@ -100,9 +100,9 @@ def test_the_page(small_study, train_py, outputs):
     for arm in numbers["arms"].values():
         cell = arm["metrics"]["test accuracy (%)"]
         assert " ".join(cell_text(cell, True).split()) in page.text
-    names = {path.name for path in folder.iterdir()}
+    assert {path.name for path in folder.iterdir()} == {"index.html", "summary.json", "figures"}
     pictures = {f"{name}.{kind}" for name in ("metrics", "gradient_depth") for kind in ("svg", "png")}
-    assert names == {"index.html", "summary.json"} | pictures  # of the probe's charts the one that the study names
+    assert {path.name for path in (folder / "figures").iterdir()} == pictures  # of the charts the one that is named
     links = [link["href"] for link in page.all("a") if "runs/" in (link["href"] or "")]
     assert len(links) == 4
     assert all((folder / link / "result.json").exists() for link in links)

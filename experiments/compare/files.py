@@ -5,9 +5,10 @@ from pathlib import Path
 
 from experiments import atomic, folders
 from experiments.paths import check_outputs
+from experiments.report.figure_files import FIGURES, write_figures
 from experiments.report.figures import Drawing
 
-PAGE, NUMBERS, FIGURES = "index.html", "comparison.json", "figures"
+PAGE, NUMBERS = "index.html", "comparison.json"
 OURS = (PAGE, NUMBERS, FIGURES, "events.out.tfevents.*")
 
 
@@ -27,10 +28,7 @@ def write(folder: Path, page: str, numbers: str, drawings: Sequence[Drawing], sc
     What stood there before is replaced in the end, or left as it was when anything fails.
     """
     with folders.replaced(folder) as fresh:
-        (fresh / FIGURES).mkdir()
-        for drawing in drawings:
-            atomic.write_text(fresh / FIGURES / f"{drawing.name}.svg", drawing.svg)
-            atomic.write(fresh / FIGURES / f"{drawing.name}.png", lambda file, png=drawing.png: file.write(png))  # type: ignore[misc]
+        write_figures(fresh, drawings)
         atomic.write_text(fresh / PAGE, page)
         atomic.write_text(fresh / NUMBERS, numbers)
         _write_events(fresh, drawings, scalars)

@@ -6,11 +6,12 @@ from typing import Any
 
 from experiments import atomic
 from experiments.folders import check_replaceable, replaced
+from experiments.report.figure_files import FIGURES, write_figures
 from experiments.studies.grid import Grid
 from experiments.studies.numbers import read_runs, summary
 from experiments.studies.page import study_page
 
-WRITTEN = ("summary.json", "index.html", "*.svg", "*.png")
+WRITTEN = ("summary.json", "index.html", FIGURES)
 
 
 def folder_of(grid: Grid) -> Path:
@@ -37,9 +38,7 @@ def conclude(grid: Grid) -> None:
     with replaced(folder) as fresh:
         atomic.write_text(fresh / "summary.json", json.dumps(numbers, indent=2, ensure_ascii=False) + "\n")
         atomic.write_text(fresh / "index.html", page)
-        for drawing in drawings:
-            atomic.write_text(fresh / f"{drawing.name}.svg", drawing.svg)
-            (fresh / f"{drawing.name}.png").write_bytes(drawing.png)
+        write_figures(fresh, drawings)
     print("\n".join(table(numbers)))
     print(f"\npage:    {folder / 'index.html'}\nnumbers: {folder / 'summary.json'}")
 

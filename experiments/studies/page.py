@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.probe_pages.page import TEMPLATES as PROBE_TEMPLATES
+from experiments.probe_pages.sections import Section, probe_sections
 from experiments.progress import duration
 from experiments.report.figures import Drawing
 from experiments.report.page import SPACE, number, render, short
-from experiments.report.probe_sections import Section, probe_sections
 from experiments.studies.figure import metrics_figure
 from experiments.studies.grid import Grid
 from experiments.studies.numbers import StudyRun
@@ -29,7 +30,7 @@ def study_page(
     overview = metrics_figure(numbers["arms"], labels, percents)
     page = render(
         "study.html",
-        [TEMPLATES],
+        [TEMPLATES, PROBE_TEMPLATES],
         numbers={**numbers, "arms": arms},
         labels=labels,
         places=[f"[{place}]" for place in range(1, len(labels) + 1)],

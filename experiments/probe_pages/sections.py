@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from experiments import probes
+from experiments.probe_pages.docs import Docs, docs
 from experiments.report.charts import Chart, HeatMap, Profile, Spectrum
 from experiments.report.drawn.series import Arms, Runs
 from experiments.report.drawn_charts import draw_chart
 from experiments.report.figures import Drawing
 from experiments.report.page import SPACE, number, short
-from experiments.report.probe_docs import Docs, docs
 
 FEW = 6  # arms, whose costs are told one by one
 Results = Mapping[str, Sequence[dict[str, Any] | None]]

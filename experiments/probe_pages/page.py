@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from experiments.compare.arms import Arm, ProbedRun
+from experiments.probe_pages.arms import Arm, ProbedRun
+from experiments.probe_pages.sections import probe_sections
 from experiments.report.figures import Drawing
 from experiments.report.page import render
-from experiments.report.probe_sections import probe_sections
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ def probe_page(arms: Sequence[Arm], names: Sequence[str], command: str, about: d
     runs = [_row(arm, run) for arm in arms for run in arm.runs]
     page = render(
         "probes.html",
-        [],
+        [TEMPLATES],
         title=runs[0]["folder"] if len(runs) == 1 else " – ".join(arm.name for arm in arms),
         sections=sections,
         runs=runs,

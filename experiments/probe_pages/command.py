@@ -12,15 +12,16 @@ import torch
 from pydantic import Field
 
 from experiments import atomic, folders, probes, script
-from experiments.compare.arms import Arm, open_arms
 from experiments.environment import environment
 from experiments.errors import UserError
 from experiments.finished import find_runs
 from experiments.paths import check_outputs, default_outputs
-from experiments.report.probe_page import ProbePage, probe_page
+from experiments.probe_pages.arms import Arm, open_arms
+from experiments.probe_pages.page import ProbePage, probe_page
+from experiments.report.figure_files import FIGURES, write_figures
 from experiments.settings import Strict
 
-PAGE, FIGURES = "index.html", "figures"
+PAGE = "index.html"
 OURS = (PAGE, FIGURES)
 PLACE = "probes"  # in the folder of a run, and of several in that of all
 LONGEST = 80  # letters of a folder's name before its digest
@@ -96,10 +97,7 @@ def _place(arms: Sequence[Arm], outputs: str | None) -> Path:
 def _write(folder: Path, built: ProbePage) -> None:
     """The page, and each figure as SVG and PNG; what stood there before is replaced in the end."""
     with folders.replaced(folder) as fresh:
-        (fresh / FIGURES).mkdir()
-        for drawing in built.drawings:
-            atomic.write_text(fresh / FIGURES / f"{drawing.name}.svg", drawing.svg)
-            atomic.write(fresh / FIGURES / f"{drawing.name}.png", lambda file, png=drawing.png: file.write(png))  # type: ignore[misc]
+        write_figures(fresh, built.drawings)
         atomic.write_text(fresh / PAGE, built.page)
 
 
