@@ -1,9 +1,11 @@
 """The probe `gradient_depth` against gradients written out in NumPy, and where gradients explode and vanish."""
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
+import torch
 from live_runs import MLP, arrays, live_after, measured
 from mlp_by_hand import backpropagated
 
@@ -30,6 +32,14 @@ def test_against_numpy(compose, norm, steps):
     assert values["gradient_depth/slope"] == pytest.approx(expected[1] - expected[0], abs=1e-5)
     assert values["gradient_depth/factor"] == pytest.approx(math.exp(expected[1] - expected[0]), rel=1e-5)
     assert values["gradient_depth/zeros"] == 0
+
+
+def test_what_float16_scales_is_scaled_back(compose):
+    live = live_after(compose(*MLP))
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, enabled=True)
+    scaled = dataclasses.replace(live, state=dataclasses.replace(live.state, scaler=scaler))
+    plain = measured("gradient_depth", live).values
+    assert measured("gradient_depth", scaled).values == pytest.approx(plain, rel=1e-5)
 
 
 def test_what_vanishes_in_float32_is_measured_in_float64(compose):

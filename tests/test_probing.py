@@ -99,6 +99,17 @@ def test_after_the_last_step_a_batch_and_a_rate_are_there(compose):
     assert len(live.surroundings.coming_batch(5)[1]) == 8
 
 
+def test_copies_are_in_training_mode_whatever_the_network_is_in(compose):
+    """After an epoch's evaluation, or when somebody else left it so: probes see what training sees."""
+    live = live_after(compose("norm=bn"), steps=3)
+    live.state.model.eval()
+    assert all(module.training for module in live.copied_network().modules())
+    after = live.network_after_step()
+    assert all(module.training for module in after.modules())
+    assert not torch.equal(after.first.norm.running_mean, live.state.model.first.norm.running_mean)
+    assert not any(module.training for module in live.state.model.modules())
+
+
 def test_gradients_are_those_of_backward(compose):
     live = live_after(compose())
     x, y = live.surroundings.coming_batch(0)

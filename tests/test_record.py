@@ -1,6 +1,9 @@
 """What TensorBoard reads back: scalars, the overlays, and the HParams table with seeds in one row."""
 
+import math
+
 import pytest
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar.metadata import CONFIG_SUMMARY_TAG
@@ -8,6 +11,7 @@ from tensorboard.plugins.hparams import api_pb2, metadata
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from experiments.hparams import METRICS, flatten
+from experiments.record import Record
 
 
 def board(folder) -> EventAccumulator:
@@ -32,6 +36,19 @@ def test_scalars_are_the_numbers_of_metrics_csv(finished):
         points = [(point.step, point.value) for point in accumulator.Scalars(name)]
         assert [step for step, _ in points] == [step for step, _ in expected]
         assert [value for _, value in points] == pytest.approx([value for _, value in expected], rel=1e-6)
+
+
+def test_histograms_are_of_the_finite_numbers(tmp_path):
+    """TensorBoard's bins have no place for others, and refuse them."""
+    record = Record(tmp_path)
+    values = torch.tensor([[1.0, 3.0], [math.nan, math.inf]])
+    record.write_histograms(7, {"x": values, "nothing": torch.full((2,), math.nan)})
+    record.close()
+    accumulator = EventAccumulator(str(tmp_path)).Reload()
+    assert accumulator.Tags()["histograms"] == ["x"]
+    (event,) = accumulator.Histograms("x")
+    found = event.histogram_value
+    assert (event.step, found.num, found.min, found.max, found.sum) == (7, 2, 1, 3, 4)
 
 
 def test_the_overlay_shows_train_over_test_and_train_mode_over_eval_mode(finished):

@@ -102,6 +102,7 @@ def test_narrowing(small_study):
     assert job.overrides[-1] == "seed=1"
     assert list(grid(["study=small", "scale=cpu"]).arms) == ["bn · fast", "no norm · fast"]
     assert grid(["study=small", "scale=smoke", "norm=bn"]).narrowed
+    assert grid(["study=small", "scale=smoke", "seed=0"]).narrowed
 
 
 @pytest.mark.parametrize(
@@ -152,6 +153,16 @@ def test_mistakes_in_a_file(small_study, changes, said):
     small_study(**changes)
     with pytest.raises(UserError, match=re.escape(said)):
         grid(["study=small", "scale=smoke"])
+
+
+def test_a_metric_that_no_result_has_is_said_when_the_runs_are_there(small_study, train_py, outputs):
+    small_study(metrics=[{"label": "x", "of": "accuracy", "at": "result"}])
+    words = ("study=small", "scale=smoke", "norm=bn", "recipe.lr=0.1", "seed=0", f"paths.outputs={outputs}")
+    said = train_py(*words)
+    assert said.code == 2
+    assert said.err.count("\n") == 1
+    assert "the metric 'accuracy' is no key of result.json's final: train_loss" in said.err
+    assert len(list((outputs / "runs").glob("*/result.json"))) == 1  # nothing is lost
 
 
 def test_metrics_of_a_run(made):
