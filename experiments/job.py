@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from experiments import atomic, build, identity, result, sweep
+from experiments import atomic, build, code_versions, identity, result, sweep
 from experiments.command_line import resolved
 from experiments.device import configure, resolve
 from experiments.environment import environment
@@ -81,9 +81,11 @@ def _train(parts: Parts, folder: Path) -> dict[str, Any]:
     with file_log(folder / "train.log"):
         atomic.write_text(folder / "config.yaml", yaml.safe_dump(parts.config, sort_keys=False, allow_unicode=True))
         _announce(parts, folder)
-        about = environment(parts.device)  # of the code that trains, which may have changed on disk by the end
         try:
-            outcome = Run(parts, folder, identity.group(parts.config)).execute()
+            run = Run(parts, folder, identity.group(parts.config))
+            # of the code that trains, which may have changed on disk by the end
+            about = environment(parts.device) | {"code": code_versions.loaded()}
+            outcome = run.execute()
             finished = result.write(folder, parts, outcome, about)
         except Exception:
             # The console gets the traceback from whoever called; the run's own log keeps it too.
