@@ -7,8 +7,8 @@ import pytest
 from html_of_pages import Page
 
 from experiments.studies import figure as figure_file
+from experiments.studies.cells import cell_text
 from experiments.studies.figure import metrics_figure
-from experiments.studies.page import cell_text
 
 PROBED = ("probes=[gradient_depth]", "probe_every=1")
 

@@ -1,6 +1,5 @@
 """The page of a study: its question, its arms in a table, the charts of its probes, every run, how to repeat it."""
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,8 @@ from experiments.probe_pages.page import TEMPLATES as PROBE_TEMPLATES
 from experiments.probe_pages.sections import Section, probe_sections
 from experiments.progress import duration
 from experiments.report.figures import Drawing
-from experiments.report.page import SPACE, number, render, short
+from experiments.report.page import render
+from experiments.studies.cells import cell_text
 from experiments.studies.figure import metrics_figure
 from experiments.studies.grid import Grid
 from experiments.studies.numbers import StudyRun
@@ -25,16 +25,19 @@ def study_page(
     sections = _sections(grid, runs)
     labels = [metric.label for metric in grid.study.metrics]
     percents = {metric.label for metric in grid.study.metrics if metric.percent}
-    arms = {arm: _row(found, percents) for arm, found in numbers["arms"].items()}
     scale = grid.study.scales[grid.scale]  # type: ignore[index]
     overview = metrics_figure(numbers["arms"], labels, percents)
+    shared = [*grid.study.settings, *scale.settings]
+    arms = numbers["arms"].items()
     page = render(
         "study.html",
         [TEMPLATES, PROBE_TEMPLATES],
-        numbers={**numbers, "arms": arms},
+        numbers=numbers,
         labels=labels,
         places=[f"[{place}]" for place in range(1, len(labels) + 1)],
-        shared=[*grid.study.settings, *scale.settings],
+        arms=[_row(arm, found, labels, percents) for arm, found in arms],
+        shared=shared,
+        overrides=[{"name": arm, "overrides": found["overrides"][len(shared) :]} for arm, found in arms],
         counts=", ".join(f"{count} {status}" for status, count in numbers["runs"].items() if count),
         narrowed=grid.narrowed,
         overview=overview,
@@ -58,24 +61,16 @@ def _sections(grid: Grid, runs: Mapping[str, Sequence[StudyRun]]) -> list[Sectio
     return [part for part in probe_sections(curves, names, results, grid.study.charts) if part.drawings]
 
 
-def _row(found: dict[str, Any], percents: set[str]) -> dict[str, Any]:
-    """An arm's numbers with each metric's as text."""
-    done = sum(status != "not finished" for status in found["statuses"].values())
-    metrics = {label: {**cell, "text": cell_text(cell, label in percents)} for label, cell in found["metrics"].items()}
-    return {**found, "done": done, "metrics": metrics}
-
-
-def cell_text(cell: dict[str, Any], is_share: bool) -> str:
-    """Mean ± standard deviation, to the second digit of the latter."""
-    if cell["mean"] is None:
-        return "–"
-    scale = 100 if is_share else 1
-    mean, sd = scale * cell["mean"], None if cell["sd"] is None else scale * cell["sd"]
-    if not sd:  # one value, or all the same
-        return short(mean) + (f"{SPACE}%" if is_share else "")
-    digits = min(max(1 - math.floor(math.log10(sd)), 0), 6)
-    unit = f"{SPACE}%" if is_share else ""
-    return f"{number(mean, digits)} ± {number(sd, digits)}{unit}"
+def _row(arm: str, found: dict[str, Any], labels: Sequence[str], percents: set[str]) -> dict[str, Any]:
+    """An arm's numbers as text, in the order of `labels`."""
+    statuses = list(found["statuses"].values())
+    metrics = found["metrics"]
+    return {
+        "name": arm,
+        "n": sum(status != "not finished" for status in statuses),
+        "diverged": statuses.count("diverged"),
+        "cells": [{"n": metrics[key]["n"], "text": cell_text(metrics[key], key in percents)} for key in labels],
+    }
 
 
 def _run(arm: str, run: StudyRun, folder: Path) -> dict[str, Any]:
