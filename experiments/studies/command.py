@@ -2,9 +2,11 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from experiments import sweep
+from experiments import identity, sweep
+from experiments.command_line import Plan
 from experiments.errors import UserError
 from experiments.launch import run_hydra
 from experiments.studies.evaluation import evaluate_runs
@@ -21,13 +23,14 @@ def run_study(study: Grid, arguments: Sequence[str], job: Callable[[], Any]) -> 
     Args:
         job: the function that Hydra decorated.
     """
-    code = _stage(study, job)
+    code = _stage(study, study.plan, job)
     try:
         if study.waiting and code == 0:
-            before = len(study.plan.jobs)
+            first = {identity.name(one.config) for one in study.plan.jobs}
             study = grid(arguments)
-            if len(study.plan.jobs) > before:
-                code = _stage(study, job)
+            new = tuple(one for one in study.plan.jobs if identity.name(one.config) not in first)
+            if new:
+                code = _stage(study, replace(study.plan, jobs=new), job)
         evaluate_runs(study)
         conclude(study)
     except UserError as error:
@@ -38,8 +41,8 @@ def run_study(study: Grid, arguments: Sequence[str], job: Callable[[], Any]) -> 
     return code
 
 
-def _stage(study: Grid, job: Callable[[], Any]) -> int:
-    """Give all runs of the study to the launcher; those that are finished are found so."""
-    ListedSweeper.jobs = [list(one.overrides) for one in study.plan.jobs]
+def _stage(study: Grid, plan: Plan, job: Callable[[], Any]) -> int:
+    """Give runs of the study to the launcher; those that are finished are found so."""
+    ListedSweeper.jobs = [list(one.overrides) for one in plan.jobs]
     sys.argv = [sys.argv[0], "-m", "hydra/sweeper=listed", *study.launcher, *study.own]
-    return run_hydra(job) or sweep.summarize(study.plan)
+    return run_hydra(job) or sweep.summarize(plan)
