@@ -7,21 +7,24 @@ import pytest
 from html_of_pages import Page
 
 from experiments.studies import figure as figure_file
-from experiments.studies.cells import cell_text
+from experiments.studies.cells import cell_text, spread_text
 from experiments.studies.figure import metrics_figure
 
 PROBED = ("probes=[gradient_depth]", "probe_every=1")
 
 
+METRICS = {key: {"label": f"label {key}", "percent": key == "a"} for key in "ab"}
+
+
 def numbers_of(*arms):
     """Arms with the values of two metrics, as a summary has them."""
-    cells = [{"mean": sum(v) / len(v) if v else None, "values": list(v)} for arm in arms for v in arm]
-    return {f"arm {n}": {"metrics": {"a": cells[2 * n], "b": cells[2 * n + 1]}} for n in range(len(arms))}
+    by_seed = [[dict(zip("0123", values, strict=False)) for values in arm] for arm in arms]
+    return {f"arm {n}": {"values": {"a": a, "b": b}} for n, (a, b) in enumerate(by_seed)}
 
 
 @pytest.fixture
 def painted(monkeypatch):
-    """painted(arms, percents): the axes of the figure."""
+    """painted(arms): the axes of the figure, and its words."""
     kept = []
 
     def draw(name, title, alt, paint, width, height, caption):
@@ -30,9 +33,9 @@ def painted(monkeypatch):
         kept.append((shown, alt))
         return
 
-    def make(arms, percents):
+    def make(arms):
         monkeypatch.setattr(figure_file, "draw", draw)
-        metrics_figure(arms, ["a", "b"], percents)
+        metrics_figure(arms, METRICS)
         shown, alt = kept[-1]
         return shown.axes, alt
 
@@ -42,18 +45,18 @@ def painted(monkeypatch):
 
 def test_a_dot_a_seed_and_a_bar_for_the_mean(painted):
     arms = numbers_of(((0.25, 0.75), (1.0, 3.0)), ((), (5000.0,)))
-    (first, second), alt = painted(arms, {"a"})
+    (first, second), alt = painted(arms)
     dots = [line.get_xydata().tolist() for line in first.lines if line.get_marker() == "o"]
     assert dots == [[[25.0, 0.0], [75.0, 0.0]], []]
     assert [line.get_xydata().tolist() for line in first.lines if line.get_marker() == "|"] == [[[50.0, 0.0]]]
     assert [text.get_text() for text in first.get_yticklabels()] == ["arm 0", "arm 1"]
     assert first.get_ylim()[0] > first.get_ylim()[1]  # the first arm on top
     assert (first.get_xscale(), second.get_xscale()) == ("linear", "log")  # 1 to 5000
-    assert "a: arm 0 50.00 %, arm 1 none. b: arm 0 2, arm 1 5000" in alt
+    assert "label a: arm 0 50.00 %, arm 1 none. label b: arm 0 2, arm 1 5000" in alt
 
 
 def test_no_number_no_figure():
-    assert metrics_figure(numbers_of(((), ()), ((), ())), ["a", "b"], set()) is None
+    assert metrics_figure(numbers_of(((), ()), ((), ())), METRICS) is None
 
 
 @pytest.mark.parametrize(
@@ -71,7 +74,7 @@ def test_no_number_no_figure():
     ],
 )
 def test_cells(mean, sd, share, text):
-    assert cell_text({"mean": mean, "sd": sd}, share) == text
+    assert spread_text(mean, sd, share) == text
 
 
 @pytest.mark.usefixtures("blank_figures")
@@ -98,8 +101,7 @@ def test_the_page(small_study, train_py, outputs):
     assert [arm for arm in arms if arm in page.text] == ["bn · slow", "bn · fast"]
     numbers = json.loads((folder / "summary.json").read_text())
     for arm in numbers["arms"].values():
-        cell = arm["metrics"]["test accuracy (%)"]
-        assert " ".join(cell_text(cell, True).split()) in page.text
+        assert " ".join(cell_text(arm["values"]["test_accuracy"], True).split()) in page.text
     assert {path.name for path in folder.iterdir()} == {"index.html", "summary.json", "figures"}
     pictures = {f"{name}.{kind}" for name in ("metrics", "gradient_depth") for kind in ("svg", "png")}
     assert {path.name for path in (folder / "figures").iterdir()} == pictures  # of the charts the one that is named

@@ -10,10 +10,10 @@ from experiments.probe_pages.sections import Section, probe_sections
 from experiments.progress import duration
 from experiments.report.figures import Drawing
 from experiments.report.page import render
-from experiments.studies.cells import cell_text
+from experiments.studies.cells import arm_row
 from experiments.studies.figure import metrics_figure
 from experiments.studies.grid import Grid
-from experiments.studies.numbers import StudyRun
+from experiments.studies.runs import StudyRun
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 
@@ -23,21 +23,17 @@ def study_page(
 ) -> tuple[str, list[Drawing]]:
     """The page for `folder`, and the figures on it."""
     sections = _sections(grid, runs)
-    labels = [metric.label for metric in grid.study.metrics]
-    percents = {metric.label for metric in grid.study.metrics if metric.percent}
+    metrics = numbers["metrics"]
     scale = grid.study.scales[grid.scale]  # type: ignore[index]
-    overview = metrics_figure(numbers["arms"], labels, percents)
-    shared = [*grid.study.settings, *scale.settings]
-    arms = numbers["arms"].items()
+    overview = metrics_figure(numbers["arms"], metrics)
     page = render(
         "study.html",
         [TEMPLATES, PROBE_TEMPLATES],
         numbers=numbers,
-        labels=labels,
-        places=[f"[{place}]" for place in range(1, len(labels) + 1)],
-        arms=[_row(arm, found, labels, percents) for arm, found in arms],
-        shared=shared,
-        overrides=[{"name": arm, "overrides": found["overrides"][len(shared) :]} for arm, found in arms],
+        arms=[arm_row(arm, found, metrics) for arm, found in numbers["arms"].items()],
+        labels=[about["label"] for about in metrics.values()],
+        places=[f"[{place}]" for place in range(1, len(metrics) + 1)],
+        shared=[*grid.study.settings, *scale.settings],
         counts=", ".join(f"{count} {status}" for status, count in numbers["runs"].items() if count),
         narrowed=grid.narrowed,
         overview=overview,
@@ -59,18 +55,6 @@ def _sections(grid: Grid, runs: Mapping[str, Sequence[StudyRun]]) -> list[Sectio
     results = {arm: [run.result for run in found] for arm, found in over.items()}
     names = grid.plan.jobs[0].config["probes"]
     return [part for part in probe_sections(curves, names, results, grid.study.charts) if part.drawings]
-
-
-def _row(arm: str, found: dict[str, Any], labels: Sequence[str], percents: set[str]) -> dict[str, Any]:
-    """An arm's numbers as text, in the order of `labels`."""
-    statuses = list(found["statuses"].values())
-    metrics = found["metrics"]
-    return {
-        "name": arm,
-        "n": sum(status != "not finished" for status in statuses),
-        "diverged": statuses.count("diverged"),
-        "cells": [{"n": metrics[key]["n"], "text": cell_text(metrics[key], key in percents)} for key in labels],
-    }
 
 
 def _run(arm: str, run: StudyRun, folder: Path) -> dict[str, Any]:
