@@ -10,16 +10,21 @@ from experiments.paths import CONF
 from experiments.site.norm_docs import norm_docs
 from experiments.site.rows import Summaries, page_of
 from experiments.site.sources import SCALES, Summary
-from experiments.studies.cells import cell, cell_text
+from experiments.studies.cells import cell_text
 
 CARDS = Path(__file__).resolve().parent / "norms.yaml"
 COST = "cost"  # the study of what norms cost
 ORDER = {scale: place for place, scale in enumerate(SCALES)}
 
 
+def files() -> list[Path]:
+    """The files of conf/norm."""
+    return sorted((CONF / "norm").glob("*.yaml"))
+
+
 def names() -> list[str]:
-    """The norms that there are: the files of conf/norm."""
-    return sorted(path.stem for path in (CONF / "norm").glob("*.yaml"))
+    """The norms that there are."""
+    return [path.stem for path in files()]
 
 
 def cards() -> dict[str, dict[str, str]]:
@@ -65,7 +70,12 @@ def _cost(norm: str, summaries: Summaries) -> dict[str, Any] | None:
         for arm, found in _arms(norm, summary).items() if summary and scale != "smoke" else ():
             texts = [_text(found, key, metric) for key, metric in summary["metrics"].items()]  # type: ignore[index]
             labels = [metric["label"] for metric in summary["metrics"].values()]  # type: ignore[index]
-            return {"scale": scale, "arm": arm, "link": page_of(COST, scale), "rows": list(zip(labels, texts, strict=True))}
+            return {
+                "scale": scale,
+                "arm": arm,
+                "link": page_of(COST, scale),
+                "rows": list(zip(labels, texts, strict=True)),
+            }
     return None  # fmt: skip
 
 
@@ -90,4 +100,4 @@ def _results(norm: str, summary: Summary) -> list[dict[str, Any]]:
 
 
 def _text(arm: Mapping[str, Any], key: str, metric: Mapping[str, Any]) -> str:
-    return cell_text(cell(list(arm["values"].get(key, {}).values())), metric["percent"])
+    return cell_text(arm["values"].get(key, {}), metric["percent"])

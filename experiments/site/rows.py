@@ -22,7 +22,7 @@ def rows(decided: Sequence[Decided], summaries: Summaries) -> list[Row]:
 
 def _row(found: Decided, summaries: Summaries) -> Row:
     claim = found.claim
-    parts = [_part(part, summaries) for part in found.parts]
+    parts, smoke = ([_part(part, summaries) for part in some] for some in (found.parts, found.smoke_parts))
     return {
         "id": claim.id,
         "anchor": anchor(claim.id),
@@ -36,6 +36,7 @@ def _row(found: Decided, summaries: Summaries) -> Row:
         "scale": found.scale,
         "smoke_state": found.smoke_state,
         "parts": parts,
+        "smoke_parts": smoke,
         "by": sorted({part["by"] for part in parts}),
     }
 

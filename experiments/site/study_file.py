@@ -1,62 +1,44 @@
-"""What a study's file says of how it is done, for the report's pages."""
+"""What the files of studies say of how they are done, for the report's pages."""
 
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from experiments.errors import UserError
 from experiments.paths import CONF
-
-Settings = dict[str, Any]
-
-
-def names() -> list[str]:
-    """The studies that there are."""
-    return sorted(path.stem for path in files())
+from experiments.studies.study import SCALES, Study, load, names
 
 
 def files() -> list[Path]:
-    """Their files."""
+    """The files of all studies."""
     return sorted((CONF / "study").glob("*.yaml"))
 
 
-def read(name: str) -> Settings:
-    """A study's file; empty where there is none, as of a study that this version no longer has.
-
-    It is checked when the study is run (experiments/studies/study.py); here it is shown.
+def find(name: str) -> Study | None:
+    """A study by its name; None where this version has it no longer, and its numbers are shown all the same.
 
     Raises:
-        UserError: when it cannot be read.
+        UserError: when its file is wrong.
     """
-    path = CONF / "study" / f"{name}.yaml"
-    if not path.exists():
-        return {}
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+    return load(name) if name in names() else None
 
 
-def expected_time(study: Settings, scale: str) -> str:
-    """How long the study takes on what; empty where its file does not say."""
-    return study.get("scales", {}).get(scale, {}).get("expect", "")
+def method(study: Study | None, scale: str) -> dict[str, Any]:
+    """How the study is done at a scale, as values for a template; of a study that is gone, nothing."""
+    if study is None or scale not in study.scales:
+        return {"expect": "", "shared": [], "factors": [], "tuning": None, "published": []}
+    chosen = study.scales[scale]  # type: ignore[index]
+    return {
+        "expect": chosen.expect,
+        "shared": [*study.settings, *chosen.settings],
+        "factors": [
+            {"name": one, "levels": [level for (level,) in study.levels(scale, [one])], "nested": one in study.nested}
+            for one in study.factors
+        ],
+        "tuning": study.tuning.setting if study.tuned(scale) and study.tuning else None,
+        "published": [one.model_dump() for one in study.published],
+    }
 
 
-def shared_settings(study: Settings, scale: str) -> list[str]:
-    """The overrides of every run."""
-    return [*study.get("settings", []), *study.get("scales", {}).get(scale, {}).get("settings", [])]
-
-
-def factors(study: Settings, scale: str) -> list[dict[str, Any]]:
-    """Each factor with its levels at a scale, and whether its levels are compared or put together."""
-    kept = study.get("scales", {}).get(scale, {}).get("levels", {})
-    nested = study.get("nested") or []
-    return [
-        {
-            "name": factor,
-            "levels": [level for level in levels if level in kept.get(factor, levels)],
-            "nested": factor in nested,
-        }
-        for factor, levels in study.get("factors", {}).items()
-    ]
+def commands(name: str, study: Study) -> list[tuple[str, str]]:
+    """The commands that run it at each scale, with the time that each is expected to take."""
+    scales = [scale for scale in SCALES if scale in study.scales]
+    return [(f"python train.py study={name} scale={scale}", study.scales[scale].expect) for scale in scales]

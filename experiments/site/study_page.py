@@ -1,12 +1,11 @@
 """The page of a study at a scale, as values for its template: what was asked, decided, found, and how to repeat it."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from experiments.progress import duration
-from experiments.site import study_file
 from experiments.site.drawn.dots import Published, dots
 from experiments.site.drawn.effect import effect
 from experiments.site.drawn.lines import Panels, panels
@@ -14,7 +13,7 @@ from experiments.site.drawn.svg import Chart
 from experiments.site.rows import Row, page_of
 from experiments.site.run_curves import lines
 from experiments.site.sources import Summary
-from experiments.studies.cells import cell, cell_text
+from experiments.studies.cells import arm_row, cell_text, spread_text
 
 # curves of metrics.csv with their titles and whether they are shares
 CURVES = {
@@ -25,37 +24,32 @@ CURVES = {
 MOST_ARMS = 40  # in a chart of dots
 
 
-def values(summary: Summary, study: study_file.Settings, rows: Sequence[Row], outputs: Path, report: Path) -> Row:
-    """What the template studies.html shows.
+def values(summary: Summary, method: dict[str, Any], claims: Sequence[Row], outputs: Path, report: Path) -> Row:
+    """What the template shows.
 
     Args:
-        study: the study's file. rows: all claims (experiments/site/rows.py).
+        method: how it is done (experiments/site/study_file.py). claims: those that it decides, from `claims_of`.
         outputs: where runs are. report: the report's folder, which links start from.
     """
     name, scale = summary["study"], summary["scale"]
-    shared = study_file.shared_settings(study, scale)
     metrics = summary["metrics"]
+    page = report / page_of(name, scale)
+    details = details_of(summary, outputs)
     return {
         "summary": summary,
+        "method": method,
         "kept": kept_words(summary),
         "labels": [metric["label"] for metric in metrics.values()],
-        "places": [f"[{place}]" for place in range(1, len(metrics) + 1)],
-        "arms": [_arm(arm, found, metrics) for arm, found in summary["arms"].items()],
-        "claims": claims_of(rows, name, scale),
-        "charts": overview(summary, study),
+        "columns": [f"[{place}]" for place in range(1, len(metrics) + 1)],
+        "arms": [arm_row(arm, found, metrics) for arm, found in summary["arms"].items()],
+        "claims": [{**row, "parts": [_drawn(part) for part in row["parts"]]} for row in claims],
+        "charts": overview(summary, method["published"]),
         "curves": curves(summary, outputs) if summary["source"] == "local" else [],
-        "runs": list(_runs(summary, outputs, report / page_of(name, scale))),
-        "published": list(_published_rows(summary, study)),
+        "runs": list(_runs(summary, outputs, page)),
+        "published": list(_beside_ours(summary, method["published"])),
         "counts": ", ".join(f"{count} {status}" for status, count in summary["runs"].items() if count),
-        "expect": study_file.expected_time(study, scale),
-        "factors": study_file.factors(study, scale),
-        "tuning": study.get("tuning"),
         "seeds": ", ".join(map(str, summary["seeds"])),
-        "shared": shared,
-        "overrides": [
-            {"name": arm, "overrides": [word for word in found["overrides"] if word not in shared]}
-            for arm, found in summary["arms"].items()
-        ],
+        "details": _link(details, page) if details.is_file() else "",
         "trained": duration(summary["train_seconds"]),
     }
 
@@ -69,28 +63,30 @@ def kept_words(summary: Mapping[str, Any]) -> str:
 
 
 def claims_of(rows: Sequence[Row], study: str, scale: str) -> list[Row]:
-    """The claims that this study bears on, with those of their parts that it decides, at this scale or not run."""
+    """The claims that this study bears on, with those of their parts that it decides at this scale."""
     found = []
     for row in rows:
-        parts = [part for part in row["parts"] if part["by"] == study and part["scale"] in (scale, None)]
+        parts = row["smoke_parts"] if scale == "smoke" else row["parts"]
+        parts = [part for part in parts if part["by"] == study and part["scale"] == scale]
         if parts:
-            drawn = [{**part, "picture": effect(part["numbers"]) if part["numbers"] else ""} for part in parts]
-            found.append({**row, "parts": drawn})
+            found.append({"id": row["id"], "anchor": row["anchor"], "claim": row["claim"], "parts": parts})
     return found
 
 
-def _arm(arm: str, found: dict[str, Any], metrics: Mapping[str, Any]) -> dict[str, Any]:
-    statuses = [run["status"] for run in found["runs"].values()]
-    cells = {key: cell(list(found["values"].get(key, {}).values())) for key in metrics}
-    return {
-        "name": arm,
-        "n": sum(status != "not finished" for status in statuses),
-        "diverged": statuses.count("diverged"),
-        "cells": [{"n": cells[key]["n"], "text": cell_text(cells[key], metrics[key]["percent"])} for key in metrics],
-    }
+def _drawn(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {**part, "picture": effect(part["numbers"]) if part["numbers"] else ""}
 
 
-def overview(summary: Summary, study: study_file.Settings) -> list[Chart]:
+def details_of(summary: Summary, outputs: Path) -> Path:
+    """The page that the study itself wrote, with what its probes measured; it need not be here."""
+    return outputs / "studies" / f"{summary['study']}-{summary['scale']}" / "index.html"
+
+
+def _link(target: Path, page: Path) -> str:
+    return Path(os.path.relpath(target, page.parent)).as_posix()
+
+
+def overview(summary: Summary, published: Sequence[dict[str, Any]]) -> list[Chart]:
     """A chart of dots for each metric; of many arms, of those alone that put others together."""
     arms = summary["arms"]
     if len(arms) > MOST_ARMS:
@@ -101,9 +97,9 @@ def overview(summary: Summary, study: study_file.Settings) -> list[Chart]:
     for key, metric in summary["metrics"].items():
         found = {arm: list(one["values"].get(key, {}).values()) for arm, one in arms.items()}
         theirs: dict[str, list[Published]] = {}
-        for one in study.get("published") or []:
+        for one in published:
             if one["metric"] == key:
-                theirs.setdefault(one["arm"], []).append(Published(one["value"], one.get("sd")))
+                theirs.setdefault(one["arm"], []).append(Published(one["value"], one["sd"]))
         charts.append(dots(metric["label"], found, metric["percent"], metric["ratio"], theirs))
     return [chart for chart in charts if chart is not None]
 
@@ -133,7 +129,8 @@ def curves(summary: Summary, outputs: Path) -> list[tuple[str, Panels]]:
     return [(title, one) for title, one in drawn if one is not None]
 
 
-def _runs(summary: Summary, outputs: Path, page: Path) -> Any:
+def _runs(summary: Summary, outputs: Path, page: Path) -> Iterator[dict[str, Any]]:
+    """Every run; its folder is linked where it is here."""
     metrics = list(summary["metrics"].items())
     for arm, found in summary["arms"].items():
         for seed, run in found["runs"].items():
@@ -141,30 +138,30 @@ def _runs(summary: Summary, outputs: Path, page: Path) -> Any:
                 continue
             folder = outputs / "runs" / run["folder"]
             here = summary["source"] == "local" and folder.is_dir()
-            numbers = [({"mean": found["values"].get(key, {}).get(seed), "sd": None}, one) for key, one in metrics]
             yield {
                 "arm": arm,
                 "seed": seed,
                 "status": run["status"],
                 "name": run["folder"],
-                "link": Path(os.path.relpath(folder, page.parent)).as_posix() if here else "",
-                "cells": [cell_text(number, metric["percent"]) for number, metric in numbers],
+                "link": _link(folder, page) if here else "",
+                "cells": [
+                    spread_text(found["values"].get(key, {}).get(seed), None, one["percent"]) for key, one in metrics
+                ],
             }
 
 
-def _published_rows(summary: Summary, study: study_file.Settings) -> Any:
+def _beside_ours(summary: Summary, published: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Figures of papers with ours beside them."""
-    for one in study.get("published") or []:
+    for one in published:
         arm, metric = summary["arms"].get(one["arm"]), summary["metrics"].get(one["metric"])
-        if metric is None:
-            continue
-        ours = cell(list(arm["values"].get(one["metric"], {}).values()) if arm else [])
-        yield {
-            "arm": one["arm"],
-            "metric": metric["label"],
-            "ours": cell_text(ours, metric["percent"]),
-            "our_n": ours["n"],
-            "theirs": cell_text({"mean": one["value"], "sd": one.get("sd")}, metric["percent"]),
-            "their_n": one.get("n") or "–",
-            "source": one["source"],
-        }
+        if metric is not None:
+            ours = arm["values"].get(one["metric"], {}) if arm else {}
+            yield {
+                "arm": one["arm"],
+                "metric": metric["label"],
+                "ours": cell_text(ours, metric["percent"]),
+                "our_n": len(ours),
+                "theirs": spread_text(one["value"], one["sd"], metric["percent"]),
+                "their_n": one["n"] or "–",
+                "source": one["source"],
+            }

@@ -1,1 +1,1 @@
-"""Charts of the report, written as SVG directly: text stays text, colours follow the scheme, and a chart takes no time."""
+"""Charts of the report, written as SVG directly: they take no time, and their colours follow the reader's scheme."""

@@ -1,5 +1,6 @@
 """Axes of the report's charts: where values lie between two ends, and which of them are named."""
 
+import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ class Axis:
         scale = 100 if self.percent else 1
         if self.log or max(map(abs, values), default=0) >= 1e5:
             return [(value, short(scale * value)) for value in values]
-        step = scale * min((b - a for a, b in zip(values, values[1:], strict=False)), default=1.0)
+        step = scale * min((b - a for a, b in itertools.pairwise(values)), default=1.0)
         digits = max(0, -math.floor(math.log10(step) + 1e-9))
         return [(value, number(scale * value, digits)) for value in values]
 

@@ -50,7 +50,9 @@ def dots(
     return Chart(svg(WIDTH, bottom + BOTTOM, f"{title}, means over seeds. {words}", parts), title, words)
 
 
-def _row(x: Axis, left: float, y: float, arm: str, values: Sequence[float], published: Sequence[Published]) -> list[str]:
+def _row(
+    x: Axis, left: float, y: float, arm: str, values: Sequence[float], published: Sequence[Published]
+) -> list[str]:
     most = int((left - 8) / LETTER)
     name = arm if len(arm) <= most else f"{arm[: most - 1]}…"
     parts = [text(left - 8, y + 4, name, "end", arm if name != arm else "")]
