@@ -9,7 +9,7 @@ def power_of_difference(found: Contrast, margin: float, alpha: float) -> float:
     """Probability that the 1 − alpha interval lies above 0 if the true difference is `margin`.
 
     With t' the noncentral t distribution of noncentrality margin/se: P(t' > t₁₋α/₂) (Cohen 1988, chapter 2, here with
-    Welch's degrees of freedom). It describes the design and not the result: the difference that was found does not enter.
+    Welch's degrees of freedom). It describes the design and not the result: the difference found does not enter.
     """
     if found.se == 0:
         return 1.0
