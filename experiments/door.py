@@ -6,6 +6,7 @@ from typing import Any
 
 from experiments.errors import UserError
 from experiments.host import keep_memory
+from experiments.launch import run_hydra
 
 # Hydra's own ways of showing things; they run no job.
 HYDRA_SHOWS = ("--hydra-help", "--version", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
@@ -39,30 +40,17 @@ def main(job: Callable[[], Any], arguments: list[str]) -> int:
             identity.name(one.config)
             check_outputs(one.config["paths"]["outputs"])
         if study is not None:
-            from experiments.studies.outcome import conclude, folder_of
+            from experiments.studies.outcome import folder_of
 
             folder_of(study)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    code: int = 0
     if study is not None:
-        from hydra_plugins.listed_sweeper import ListedSweeper
+        from experiments.studies.command import run_study
 
-        ListedSweeper.jobs = [list(one.overrides) for one in planned.jobs]
-        sys.argv = [sys.argv[0], "-m", "hydra/sweeper=listed", *study.launcher, *study.own]
-    try:
-        job()
-    except SystemExit as stop:
-        code = stop.code if isinstance(stop.code, int) else 1
-    except KeyboardInterrupt:
-        code = 130
+        return run_study(study, arguments, job)
+    code = run_hydra(job)
     if planned.multirun:
         code = code or sweep.summarize(planned)
-    if study is not None:
-        try:
-            conclude(study)
-        except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 2
     return code

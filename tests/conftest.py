@@ -179,8 +179,16 @@ def small_study(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...
                 "rate": {"slow": ["recipe.lr=0.01"], "fast": ["recipe.lr=0.1"]},
             },
             "metrics": [
-                {"label": "test accuracy (%)", "of": "test_accuracy", "at": "result", "percent": True},
-                {"label": "loss at the end", "of": "running/loss", "at": "last"},
+                {
+                    "key": "test_accuracy",
+                    "label": "test accuracy (%)",
+                    "of": "test_accuracy",
+                    "at": "result",
+                    "percent": True,
+                    "better": "higher",
+                    "margin": 0.003,
+                },
+                {"key": "loss", "label": "loss at the end", "of": "running/loss", "at": "last"},
             ],
             "scales": {
                 "smoke": {"expect": "seconds", "seeds": [0, 1], "settings": ["epochs=null", "steps=2"]},

@@ -54,11 +54,16 @@ def evaluate_runs(words: script.Words) -> None:
     for number, run in enumerate(runs):
         if number:
             log.info("")
-        _evaluate(run, settings)
+        evaluate(run, settings, settings.paths.data)
 
 
-def _evaluate(run: FinishedRun, settings: EvaluationSettings) -> None:
-    live = restore(run, settings.device, settings.paths.data)
+def evaluate(run: FinishedRun, settings: EvaluationSettings, data: str | None) -> None:
+    """Measure one run, print what was found and write its files; `data` is where the datasets are, if elsewhere.
+
+    Raises:
+        UserError: when the run's images are not there, or are others.
+    """
+    live = restore(run, settings.device, data)
     kinds = KINDS if "all" in settings.modes else tuple(kind for kind in KINDS if kind in settings.modes)
     # the gaps and the sentence are about the batch size of training
     sizes = tuple(sorted({*settings.batch_sizes, live.settings.batch_size}))

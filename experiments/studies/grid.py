@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from experiments import identity
 from experiments.command_line import Job, Plan, compose_jobs, plan
 from experiments.errors import UserError, known, nearest
 from experiments.identity import EXECUTION
-from experiments.studies.study import Study, load
+from experiments.studies.study import SEPARATOR, TUNED, Study, load
+from experiments.studies.tuning import Tried, Value, tried, tuning_overrides
 
 
 @dataclass(frozen=True)
@@ -17,11 +19,17 @@ class Grid:
     name: str
     study: Study
     scale: str
-    plan: Plan
-    arms: dict[str, list[Job]]  # each arm's runs, by seed
+    plan: Plan  # every run that is known so far, those of the tuning included, each once
+    arms: dict[str, list[Job]]  # each arm's runs, by seed; a tuned arm's once its value is chosen
+    tuning: dict[str, Tried]  # by arm
     narrowed: bool  # whether some of the study's runs were left out
     own: tuple[str, ...]  # overrides for all runs that say where and how they are executed
     launcher: tuple[str, ...]  # overrides of Hydra's own settings
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there will be more runs once those of the tuning are over."""
+        return any(not one.over for one in self.tuning.values())
 
 
 def asks_for_study(arguments: Sequence[str]) -> bool:
@@ -52,19 +60,48 @@ def grid(arguments: Sequence[str]) -> Grid:
     all_seeds = study.scales[scale].seeds  # type: ignore[index]
     seeds = _seeds(wanted.pop("seed", None), all_seeds, name, scale)
     needs_gpu = plan(["-m", *launcher, *own]).needs_gpu  # which checks these words too
-    arms: dict[str, list[Job]] = {}
     everything = study.arms(scale)
     composed = compose_jobs([[*overrides, *own] for overrides in everything.values()])
-    for arm, job in zip(everything, composed, strict=True):
-        if all(_value(job.config, key) in values for key, values in wanted.items()):
-            arms[arm] = [Job((*job.overrides, f"seed={seed}"), {**job.config, "seed": seed}) for seed in seeds]
-    if not arms:
+    chosen = {
+        arm: job
+        for arm, job in zip(everything, composed, strict=True)
+        if all(_value(job.config, key) in values for key, values in wanted.items())
+    }
+    if not chosen:
         words = [f"{key}={','.join(values)}" for key, values in wanted.items()]
         raise UserError(f"{name} has no arm with {' '.join(words)}. Its arms: {', '.join(everything)}")
-    narrowed = len(arms) < len(everything) or seeds != all_seeds
-    # every arm's first seed before any second one
+    arms = {arm: _seeded(job, seeds) for arm, job in chosen.items()}
+    tuning = {arm: _tried(study, scale, arm, own) for arm in study.tuned(scale) if arm in arms}
+    arms |= _tuned_arms(study, scale, tuning, own, seeds)
+    narrowed = len(chosen) < len(everything) or seeds != all_seeds
+    # every arm's first seed before any second one, then what the tuning needs
     in_turn = [jobs[place] for place in range(len(seeds)) for jobs in arms.values()]
-    return Grid(name, study, scale, Plan(tuple(in_turn), True, needs_gpu), arms, narrowed, own, launcher)
+    in_turn += [job for one in tuning.values() for jobs in one.jobs.values() for job in jobs]
+    once = {identity.name(job.config): job for job in in_turn}
+    return Grid(name, study, scale, Plan(tuple(once.values()), True, needs_gpu), arms, tuning, narrowed, own, launcher)
+
+
+def _seeded(job: Job, seeds: Sequence[int]) -> list[Job]:
+    """A run for each seed."""
+    return [Job((*job.overrides, f"seed={seed}"), {**job.config, "seed": seed}) for seed in seeds]
+
+
+def _tried(study: Study, scale: str, arm: str, own: Sequence[str]) -> Tried:
+    """The runs by which an arm's setting is chosen."""
+    overrides: dict[tuple[Value, int], list[str]] = tuning_overrides(study, scale, arm)
+    composed = compose_jobs([[*words, *own] for words in overrides.values()])
+    return tried(study, dict(zip(overrides, composed, strict=True)))
+
+
+def _tuned_arms(
+    study: Study, scale: str, tuning: dict[str, Tried], own: Sequence[str], seeds: Sequence[int]
+) -> dict[str, list[Job]]:
+    """The runs of the arms whose value is chosen, with that value."""
+    known_values = {arm: one for arm, one in tuning.items() if one.chosen is not None}
+    composed = compose_jobs(
+        [[*study.arms(scale)[arm], f"{one.setting}={one.chosen}", *own] for arm, one in known_values.items()]
+    )
+    return {f"{arm}{SEPARATOR}{TUNED}": _seeded(job, seeds) for arm, job in zip(known_values, composed, strict=True)}
 
 
 def _take(key: str, words: list[str]) -> tuple[str | None, list[str]]:

@@ -1,6 +1,7 @@
 """The end of a study: its numbers on the console and in its folder, `outputs/studies/<name>-<scale>`."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,10 @@ from experiments import atomic
 from experiments.folders import check_replaceable, replaced
 from experiments.report.figure_files import FIGURES, write_figures
 from experiments.studies.grid import Grid
-from experiments.studies.numbers import read_runs, summary
 from experiments.studies.page import study_page
+from experiments.studies.runs import StudyRun, read_runs
+from experiments.studies.study import SEPARATOR, TUNED
+from experiments.studies.summary import spread, summary
 
 WRITTEN = ("summary.json", "index.html", FIGURES)
 
@@ -33,7 +36,7 @@ def conclude(grid: Grid) -> None:
     """
     folder = folder_of(grid)
     runs = read_runs(grid.arms)
-    numbers = summary(grid.name, grid.scale, grid.study, runs)
+    numbers = numbers_of(grid, runs)
     page, drawings = study_page(grid, numbers, runs, folder)
     with replaced(folder) as fresh:
         atomic.write_text(fresh / "summary.json", json.dumps(numbers, indent=2, ensure_ascii=False) + "\n")
@@ -43,24 +46,47 @@ def conclude(grid: Grid) -> None:
     print(f"\npage:    {folder / 'index.html'}\nnumbers: {folder / 'summary.json'}")
 
 
+def numbers_of(grid: Grid, runs: Mapping[str, Sequence[StudyRun]]) -> dict[str, Any]:
+    """The content of summary.json; `runs` by arm."""
+    tuned = {f"{arm}{SEPARATOR}{TUNED}": [f"{one.setting}={one.chosen}"] for arm, one in grid.tuning.items()}
+    overrides = grid.study.arms(grid.scale)
+    return summary(
+        grid.name,
+        grid.scale,
+        grid.study,
+        runs,
+        overrides={arm: overrides.get(arm) or _of_tuned(arm, overrides, tuned) for arm in runs},
+        narrowed=grid.narrowed,
+        tuning={arm: one.as_data() for arm, one in grid.tuning.items()},
+    )
+
+
+def _of_tuned(arm: str, overrides: Mapping[str, list[str]], tuned: Mapping[str, list[str]]) -> list[str]:
+    """A tuned arm's overrides: those of its arm, with the chosen value."""
+    return [*overrides[arm.removesuffix(f"{SEPARATOR}{TUNED}")], *tuned[arm]]
+
+
 def table(numbers: dict[str, Any]) -> list[str]:
     """Lines: each arm with the mean ± standard deviation over its seeds of every metric."""
-    labels = list(next(iter(numbers["arms"].values()))["metrics"])
+    metrics = numbers["metrics"]
     width = max(len(arm) for arm in numbers["arms"])
     lines = ["", f"{numbers['study']} at scale={numbers['scale']}: {numbers['question']}", ""]
-    lines += [f"  [{place}] {label}" for place, label in enumerate(labels, 1)]
-    lines.append(f"{'arm':<{width}}  n  " + "".join(f"{f'[{place}]':>22}" for place in range(1, len(labels) + 1)))
+    lines += [f"  [{place}] {about['label']}" for place, about in enumerate(metrics.values(), 1)]
+    lines.append(f"{'arm':<{width}}  n  " + "".join(f"{f'[{place}]':>22}" for place in range(1, len(metrics) + 1)))
     for arm, found in numbers["arms"].items():
-        cells = "".join(f"{_cell(found['metrics'][label]):>22}" for label in labels)
-        done = sum(status != "not finished" for status in found["statuses"].values())
+        cells = "".join(f"{_cell(found['values'].get(key)):>22}" for key in metrics)
+        done = sum(run["status"] != "not finished" for run in found["runs"].values())
         lines.append(f"{arm:<{width}}  {done}  {cells}")
+    for arm, one in numbers["tuning"].items():
+        edge = ", at the edge of what was tried" if one["at_edge"] else ""
+        lines.append(f"{arm}: {one['setting']}={one['chosen']} is best on held-out images{edge}")
     runs = numbers["runs"]
     lines.append(", ".join(f"{count} {status}" for status, count in runs.items() if count))
     return lines
 
 
-def _cell(found: dict[str, Any]) -> str:
-    if found["mean"] is None:
+def _cell(values: dict[str, float] | None) -> str:
+    mean, sd = spread(values or {})
+    if mean is None:
         return "–"
-    spread = "" if found["sd"] is None else f" ± {found['sd']:.2g}"
-    return f"{found['mean']:.4g}{spread}"
+    return f"{mean:.4g}" + ("" if sd is None else f" ± {sd:.2g}")

@@ -13,7 +13,8 @@ from experiments.report.figures import Drawing
 from experiments.report.page import SPACE, number, render, short
 from experiments.studies.figure import metrics_figure
 from experiments.studies.grid import Grid
-from experiments.studies.numbers import StudyRun
+from experiments.studies.runs import StudyRun
+from experiments.studies.summary import spread
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 
@@ -23,17 +24,16 @@ def study_page(
 ) -> tuple[str, list[Drawing]]:
     """The page for `folder`, and the figures on it."""
     sections = _sections(grid, runs)
-    labels = [metric.label for metric in grid.study.metrics]
-    percents = {metric.label for metric in grid.study.metrics if metric.percent}
-    arms = {arm: _row(found, percents) for arm, found in numbers["arms"].items()}
+    metrics = numbers["metrics"]
+    arms = {arm: _row(found, metrics) for arm, found in numbers["arms"].items()}
     scale = grid.study.scales[grid.scale]  # type: ignore[index]
-    overview = metrics_figure(numbers["arms"], labels, percents)
+    overview = metrics_figure(numbers["arms"], metrics)
     page = render(
         "study.html",
         [TEMPLATES, PROBE_TEMPLATES],
         numbers={**numbers, "arms": arms},
-        labels=labels,
-        places=[f"[{place}]" for place in range(1, len(labels) + 1)],
+        labels=[about["label"] for about in metrics.values()],
+        places=[f"[{place}]" for place in range(1, len(metrics) + 1)],
         shared=[*grid.study.settings, *scale.settings],
         counts=", ".join(f"{count} {status}" for status, count in numbers["runs"].items() if count),
         narrowed=grid.narrowed,
@@ -58,23 +58,28 @@ def _sections(grid: Grid, runs: Mapping[str, Sequence[StudyRun]]) -> list[Sectio
     return [part for part in probe_sections(curves, names, results, grid.study.charts) if part.drawings]
 
 
-def _row(found: dict[str, Any], percents: set[str]) -> dict[str, Any]:
-    """An arm's numbers with each metric's as text."""
-    done = sum(status != "not finished" for status in found["statuses"].values())
-    metrics = {label: {**cell, "text": cell_text(cell, label in percents)} for label, cell in found["metrics"].items()}
-    return {**found, "done": done, "metrics": metrics}
+def _row(found: dict[str, Any], metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """An arm's numbers as text, in the order of the metrics."""
+    done = sum(run["status"] != "not finished" for run in found["runs"].values())
+    values = [found["values"].get(key, {}) for key in metrics]
+    cells = [
+        {"n": len(some), "text": cell_text(some, about["percent"])}
+        for some, about in zip(values, metrics.values(), strict=True)
+    ]
+    return {**found, "done": done, "cells": cells}
 
 
-def cell_text(cell: dict[str, Any], is_share: bool) -> str:
-    """Mean ± standard deviation, to the second digit of the latter."""
-    if cell["mean"] is None:
+def cell_text(values: Mapping[str, float], is_share: bool) -> str:
+    """Mean ± standard deviation over the seeds, to the second digit of the latter."""
+    mean, sd = spread(values)
+    if mean is None:
         return "–"
     scale = 100 if is_share else 1
-    mean, sd = scale * cell["mean"], None if cell["sd"] is None else scale * cell["sd"]
-    if not sd:  # one value, or all the same
-        return short(mean) + (f"{SPACE}%" if is_share else "")
-    digits = min(max(1 - math.floor(math.log10(sd)), 0), 6)
+    mean, sd = scale * mean, None if sd is None else scale * sd
     unit = f"{SPACE}%" if is_share else ""
+    if not sd:  # one value, or all the same
+        return short(mean) + unit
+    digits = min(max(1 - math.floor(math.log10(sd)), 0), 6)
     return f"{number(mean, digits)} ± {number(sd, digits)}{unit}"
 
 
