@@ -1,8 +1,8 @@
 """A row of the ledger: what is claimed, what the literature says of it, and the tests that decide it here."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from experiments.settings import Strict
 
@@ -58,6 +58,14 @@ class CheckTest(Strict):
     asserts: str
 
 
+def _kind_of_test(row: Any) -> str:
+    """By what a row of tests is told apart, so that a mistake in it is reported of the right kind."""
+    return "check" if isinstance(row, CheckTest) or (isinstance(row, dict) and "check" in row) else "study"
+
+
+Test = Annotated[Annotated[StudyTest, Tag("study")] | Annotated[CheckTest, Tag("check")], Discriminator(_kind_of_test)]
+
+
 class Literature(Strict):
     """What is known of the claim."""
 
@@ -75,7 +83,7 @@ class Claim(Strict):
     claim: str
     kind: Literal["study", "check", "note"]  # what mainly decides it
     literature: Literature
-    tests: list[StudyTest | CheckTest] = Field(default_factory=list)
+    tests: list[Test] = Field(default_factory=list)
     why: str | None = None  # of a note: why it cannot be tested here
 
     @model_validator(mode="after")

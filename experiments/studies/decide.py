@@ -17,7 +17,7 @@ def decide(
     """What came of each claim, in the ledger's order.
 
     Args:
-        ledger: claims by id; the whole ledger, since Holm's correction is over all its primary tests. Choose afterwards.
+        ledger: claims by id; the whole ledger, since Holm's correction is over all of its primary tests.
         summaries: of schema 2, by study and scale, each with "source": "local" or "saved".
         evidence: of checks, by name, each with "source" too.
     """

@@ -27,8 +27,8 @@ class Divergence:
 class Verdict:
     """The state of one test, and why.
 
-    Effects are A − B as the test names its arms, whatever direction it asserts, in the metric's unit (shares in [0, 1]);
-    of a ratio metric they are A / B. With `minus` they are (A − B) − (C − D); of one arm, A − reference.
+    Effects are A − B as the test names its arms, whatever direction it asserts, in the metric's unit (shares in
+    [0, 1]); of a ratio metric they are A / B. With `minus` they are (A − B) − (C − D); of one arm, A − reference.
 
     state: after the rule; Holm's correction may turn it into inconclusive.
     tag: a few words on the state, where it needs them.
