@@ -10,9 +10,9 @@ Only pages are written whose inputs have changed.
 Settings:
     out=DIR             where the report goes (default: outputs/report)
     paths.outputs=DIR   where studies, checks and runs are (default: outputs)
-    save=DIR            keep each complete study and check in DIR as <study>/<scale>.json and checks/<check>.json, instead;
-                        left out, with a line each: scale=smoke, what is not complete, was made with uncommitted changes,
-                        or with several versions of the code
+    save=DIR            instead, keep each complete study and check in DIR, as <study>/<scale>.json and
+                        checks/<check>.json; left out, with a line each, is what is of scale=smoke, not complete, made
+                        with uncommitted changes, or with several versions of the code
 
 Start with DIR/index.html. Exit code 0: done. 2: something is wrong with what was asked for, in one line.
 """

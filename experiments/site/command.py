@@ -42,9 +42,7 @@ def report(words: script.Words) -> None:
     outputs = Path(settings.paths.outputs)
     if settings.save is not None:
         if settings.out is not None:
-            raise UserError(
-                f"out={settings.out} and save={settings.save}: make the report or keep results, in turn"
-            )
+            raise UserError(f"out={settings.out} and save={settings.save}: make the report or keep results, in turn")
         _save(outputs, Path(settings.save))
     else:
         _build(outputs, Path(settings.out) if settings.out else outputs / PLACE)

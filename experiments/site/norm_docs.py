@@ -65,7 +65,8 @@ def parsed(docstring: str) -> NormDocs:
 
 def _take(part: str, facts: list[tuple[str, str]], notes: list[str]) -> None:
     """Sort the lines of a paragraph: behind a heading, what follows belongs to it until the next one."""
-    heading, words = "", []
+    heading = ""
+    words: list[str] = []
     for line in part.splitlines():
         found = HEADING.match(line)
         if found:

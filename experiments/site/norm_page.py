@@ -13,6 +13,7 @@ from experiments.site.sources import SCALES, Summary
 from experiments.studies.cells import cell_text
 
 CARDS = Path(__file__).resolve().parent / "norms.yaml"
+NAMES = ("name", "_target_")  # in the file of a norm, beside its settings
 COST = "cost"  # the study of what norms cost
 ORDER = {scale: place for place, scale in enumerate(SCALES)}
 
@@ -39,7 +40,7 @@ def values(norm: str, card: Mapping[str, str] | None, summaries: Summaries) -> d
         "norm": norm,
         "docs": norm_docs(norm).as_values(),
         "card": card,
-        "settings": [f"norm.{key}={_word(value)}" for key, value in settings.items() if key not in ("name", "_target_")],
+        "settings": [f"norm.{key}={_word(value)}" for key, value in settings.items() if key not in NAMES],
         "file": settings["_target_"],
         "cost": _cost(norm, summaries),
         "results": [row for key in sorted(summaries, key=_by_scale) for row in _results(norm, summaries[key])],
@@ -65,18 +66,13 @@ def _arms(norm: str, summary: Summary) -> dict[str, Any]:
 
 def _cost(norm: str, summaries: Summaries) -> dict[str, Any] | None:
     """What it costs against the same network without a norm, at the best scale at which that was measured."""
-    for scale in SCALES:
+    for scale in ("paper", "cpu"):
         summary = summaries.get((COST, scale))
-        for arm, found in _arms(norm, summary).items() if summary and scale != "smoke" else ():
-            texts = [_text(found, key, metric) for key, metric in summary["metrics"].items()]  # type: ignore[index]
-            labels = [metric["label"] for metric in summary["metrics"].values()]  # type: ignore[index]
-            return {
-                "scale": scale,
-                "arm": arm,
-                "link": page_of(COST, scale),
-                "rows": list(zip(labels, texts, strict=True)),
-            }
-    return None  # fmt: skip
+        found = list(_arms(norm, summary).values()) if summary else []
+        if summary and found:
+            rows = [(metric["label"], _text(found[0], key, metric)) for key, metric in summary["metrics"].items()]
+            return {"scale": scale, "link": page_of(COST, scale), "rows": rows}
+    return None
 
 
 def _results(norm: str, summary: Summary) -> list[dict[str, Any]]:

@@ -1,7 +1,8 @@
 """The pages of the report: what each is called, what it depends on, and how it is made."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ HERE = Path(__file__).resolve().parent
 TEMPLATES = [HERE / "templates", HERE.parent / "studies" / "templates"]
 MARK = "normlab report"  # stands in every page, so that no other file is taken for one
 COLUMNS = (
-    ("id", "claim no."),
-    ("where", "where"),
+    ("id", "no."),
+    ("where", "document, line"),
     ("claim", "claim"),
     ("kind", "kind"),
     ("verdict", "verdict"),
@@ -31,8 +32,8 @@ COLUMNS = (
 MEANINGS = (
     ("supported", "The interval leaves 0 out on the side that the claim asserts, and the difference is large enough to "
      "matter; or the check finds it so."),
-    ("contradicted", "The interval leaves out every difference that would matter on the side that the claim asserts; or "
-     "the check finds otherwise."),
+    ("contradicted", "The interval leaves out every difference that would matter on the side that the claim asserts; "
+     "or the check finds otherwise."),
     ("inconclusive", "Neither: too few seeds for the spread between them, or runs were lost in one arm."),
     ("not run", "A study or a check that it needs is missing, not complete, or made with mixed versions of the code. "
      "Studies at scale=smoke do not count."),
@@ -65,11 +66,14 @@ def all_pages(
     for (name, scale), summary in sources.summaries.items():
         method = study_file.method(studies[name], scale)
         pages.append(_study(summary, method, rows, outputs, report, runs))
+    return [*pages, *_norms(sources)]
+
+
+def _norms(sources: Sources) -> Iterator[Page]:
     cards = norm_page.cards()
     for norm in norm_page.names():
         values = norm_page.values(norm, cards.get(norm), sources.summaries)
-        pages.append(_page(f"norms/{norm}.html", "norm.html", lambda values=values: values, values))
-    return pages  # fmt: skip
+        yield _page(f"norms/{norm}.html", "norm.html", partial(dict, values), values)
 
 
 def _page(path: str, template: str, values: Callable[[], dict[str, Any]], inputs: Any) -> Page:

@@ -112,7 +112,7 @@ def _numbers(verdict: Verdict, shares: bool) -> dict[str, Any]:
         "interval_text": _interval(verdict, shares),
         "margin_text": amount(verdict.margin, verdict.ratio, shares).lstrip("+"),
         "unit": " points" if shares and not verdict.ratio else "",
-        "n": ", ".join(map(str, dict.fromkeys(verdict.n))) if len(set(verdict.n)) == 1 else ", ".join(map(str, verdict.n)),
+        "n": ", ".join(map(str, verdict.n if len(set(verdict.n)) > 1 else verdict.n[:1])),
         "fewest": min(verdict.n, default=0),
         "power": verdict.power,
         "p": verdict.p,

@@ -1,4 +1,4 @@
-"""Results that come with normlab: small files of whole studies and checks, made by a clean commit, without local paths."""
+"""Results that come with normlab: small files of whole studies and of checks, made by clean commits."""
 
 import json
 from collections.abc import Mapping
@@ -26,8 +26,7 @@ def save(outputs: Path, folder: Path) -> Saved:
     """Keep the studies and checks of `outputs` in `folder`, each as `<study>/<scale>.json` and `checks/<check>.json`.
 
     Raises:
-        UserError: when a file is damaged or the folder cannot be written to; and when there is nothing that can be kept,
-            with the reason for the first.
+        UserError: when a file is damaged, the folder cannot be written to, or nothing can be kept, with a reason.
     """
     check_outputs(str(folder), "save")
     found = sources.read(outputs, folder / "nothing kept is read")

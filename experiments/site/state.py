@@ -1,8 +1,8 @@
 """What the report was made of the last time, so that it is made again only where something has changed.
 
 The state is a file in the report's folder: the size, time and digest of every input, and for each page the digest of
-what it depends on and the size and time of the file. Inputs whose sizes and times are the same are not read again; those
-that were touched and hold the same count as unchanged.
+what it depends on and the size and time of the file. Inputs whose sizes and times are the same are not read again;
+those that were touched and hold the same count as unchanged.
 """
 
 import hashlib

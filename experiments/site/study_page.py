@@ -145,7 +145,8 @@ def _runs(summary: Summary, outputs: Path, page: Path) -> Iterator[dict[str, Any
                 "name": run["folder"],
                 "link": _link(folder, page) if here else "",
                 "cells": [
-                    spread_text(found["values"].get(key, {}).get(seed), None, one["percent"]) for key, one in metrics
+                    spread_text(found["values"].get(key, {}).get(seed), None, metric["percent"])
+                    for key, metric in metrics
                 ],
             }
 

@@ -1,4 +1,4 @@
-"""The report's folder: pages whose inputs changed are written, those that are gone are removed, nothing else is touched."""
+"""The report's folder: pages whose inputs changed are written, stale ones removed, and nothing else is touched."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -7,8 +7,8 @@ from experiments.report.page import percent, short
 from experiments.site.drawn.axis import Axis, axis
 from experiments.site.drawn.svg import Chart, circle, polyline, segment, svg, text
 
-WIDTH, ROW, RIGHT, TOP, BOTTOM = 420.0, 18.0, 14.0, 6.0, 24.0
-LETTER, LONGEST = 6.0, 170.0  # units that a letter takes on average, and the names of arms at most
+WIDTH, ROW, RIGHT, TOP, BOTTOM = 400.0, 19.0, 14.0, 6.0, 24.0
+LETTER, LONGEST = 7.4, 180.0  # units that a letter takes on average, and the names of arms at most
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from experiments.site.drawn.axis import Axis, axis
 from experiments.site.drawn.svg import MOST_LINES, Chart, circle, grid, line_style, polyline, svg, text
 from experiments.site.run_curves import Line
 
-WIDTH, HEIGHT = 420.0, 240.0
-LEFT, RIGHT, TOP, BOTTOM = 54.0, 12.0, 10.0, 36.0
+WIDTH, HEIGHT = 400.0, 240.0
+LEFT, RIGHT, TOP, BOTTOM = 50.0, 12.0, 10.0, 40.0
 GROUP = " · "  # between the factors' levels in the name of an arm
 MOST_PANELS = 12
 

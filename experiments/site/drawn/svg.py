@@ -1,4 +1,4 @@
-"""What the charts of the report are written with: elements of SVG in an HTML page, in the colours of its style sheet."""
+"""What the charts of the report are written with: elements of SVG in HTML, in the colours of the style sheet."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
