@@ -14,10 +14,9 @@ from experiments.verdicts.verdict import Verdict
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 ARMS = ("bn", "ln", "no norm")
 NORMS = {"bn": "bn", "ln": "ln", "no norm": "none"}
-METRICS = {
-    "test_accuracy": {"label": "test accuracy (%)", "percent": True, "better": "higher", "margin": 0.003, "ratio": False},
-    "steps": {"label": "steps to 60 %", "percent": False, "better": "lower", "margin": 1.25, "ratio": True},
-}  # fmt: skip
+ACCURACY = {"label": "test accuracy (%)", "percent": True, "better": "higher", "margin": 0.003, "ratio": False}
+STEPS = {"label": "steps to 60 %", "percent": False, "better": "lower", "margin": 1.25, "ratio": True}
+METRICS = {"test_accuracy": ACCURACY, "steps": STEPS}
 
 
 def summary(study: str = "moments", scale: str = "cpu", seeds: int = 3, **changes: Any) -> dict[str, Any]:
