@@ -141,7 +141,7 @@ def test_mistakes_are_found_before_anything_is_written(small_study, train_py, ou
         ),
         (
             {"scales": {"smoke": {"expect": "x", "seeds": [0], "levels": {"norm": ["ln"]}}}},
-            "smoke keeps norm: ln, which is no level. Known: bn, no norm",
+            "scales.smoke.levels keeps norm: ln, which is no level. Known: bn, no norm",
         ),
     ],
 )
