@@ -78,7 +78,7 @@ def _of_modes(run: StudyRun, of: str) -> float | None:
     mode, _, size = place.partition(":")
     wanted = (run.modes["batch_size"] if size == "train" else int(size)) if size else None
     for row in run.modes["modes"]:
-        if row["mode"] == mode and row["batch_size"] == wanted and row["scores"] is not None:
+        if row["mode"] == mode and wanted in (None, row["batch_size"]) and row["scores"] is not None:
             return row["scores"][score]["mean"]
     return None
 
