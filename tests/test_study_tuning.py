@@ -11,6 +11,7 @@ from experiments.studies.grid import grid
 pytestmark = pytest.mark.usefixtures("blank_figures")
 TUNING = {"setting": "recipe.lr", "only": {"norm": ["bn"]}, "settings": ["dataset.validation=0.3"]}
 SMOKE = {
+    "minutes": 1,
     "expect": "x",
     "seeds": [0, 1],
     "settings": ["epochs=null", "steps=2"],
@@ -77,7 +78,7 @@ def test_nested_levels_are_taken_together(small_study, train_py, outputs):
         {"key": "rate", "label": "l", "of": "train_loss", "at": "result", "take": {"what": "largest_level"}},
     ]
     rates = {"0.01": ["recipe.lr=0.01"], "0.1": ["recipe.lr=0.1"]}
-    smoke = {"expect": "x", "seeds": [0, 1], "settings": ["epochs=null", "steps=2"]}
+    smoke = {"minutes": 1, "expect": "x", "seeds": [0, 1], "settings": ["epochs=null", "steps=2"]}
     small_study(metrics=metrics, nested=["rate"], factors={**NORMS, "rate": rates}, scales={"smoke": smoke})
     assert train_py("study=small", "scale=smoke", f"paths.outputs={outputs}").code == 0
     numbers = json.loads((outputs / "studies" / "small-smoke" / "summary.json").read_text())

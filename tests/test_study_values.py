@@ -68,7 +68,13 @@ def test_modes():
     def row(mode, size, accuracy):
         return {"mode": mode, "batch_size": size, "scores": accuracy and {"accuracy": {"mean": accuracy}}}
 
-    rows = [row("running", None, 0.9), row("batch", 4, 0.5), row("batch", 32, 0.8), row("sorted", 4, None), row("whole", 99, 0.7)]
+    rows = [
+        row("running", None, 0.9),
+        row("batch", 4, 0.5),
+        row("batch", 32, 0.8),
+        row("sorted", 4, None),
+        row("whole", 99, 0.7),
+    ]
     run = made_up(modes={"batch_size": 32, "modes": rows})
     assert value(run, metric(of="running/accuracy", at="modes")) == 0.9
     assert value(run, metric(of="running/accuracy", minus="batch:4/accuracy", at="modes")) == pytest.approx(0.4)
