@@ -19,4 +19,6 @@ def call(action: Callable[[], object]) -> Exception | None:
 
 def words(error: Exception | None) -> str:
     """The exception's type and the first line of its message, or that there was none."""
-    return "it runs" if error is None else f"{type(error).__name__}: {str(error).splitlines()[0].rstrip('.')}"
+    if error is None:
+        return "it runs"
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0].rstrip('.')}"

@@ -23,12 +23,13 @@ def scaled_and_shifted_by_statistics(x: Tensor) -> Tensor:
 
 
 def output_formula_without_division_normalizes(
-    formula: Callable[[Tensor], Tensor] = scaled_and_shifted_by_statistics, depth: int = 20
+    formula: Callable[[Tensor], Tensor] = scaled_and_shifted_by_statistics, depth: int = 10
 ) -> Evidence:
     """Claims 0.8 and 0.10: batch norm puts out γ(x − μ) + β, with γ and β computed from σ and μ.
 
     Held if every feature has mean 0 and variance 1 after one such layer. What happens without that is seen by stacking
-    layers: the mean is divided by σ each time while σ shrinks, so it compounds.
+    layers: the mean is divided by σ each time while σ shrinks, so it compounds. (Many more than ten layers cannot be
+    computed like this: the mean is then so large beside σ that float64 loses the deviations from it.)
     """
     x = 1 + normal(256, 16)
     once = y = formula(x)
@@ -41,7 +42,7 @@ def output_formula_without_division_normalizes(
         holds=mean_once < 1e-6 and largest_difference(variance, torch.ones_like(variance)) < 1e-3,
         sentence=(
             f"One layer leaves means of up to {mean_once:.2f} and variances of {variance.mean().item():.2f}, and after "
-            f"{depth} layers the largest mean is {mean_deep:.1e}; the division by √(σ² + ε) leaves {mean_right:.0e}."
+            f"{depth} layers the largest mean is {mean_deep:,.0f}; the division by √(σ² + ε) leaves {mean_right:.0e}."
         ),
         numbers={
             "largest_mean_after_one": mean_once,
