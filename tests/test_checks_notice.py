@@ -102,6 +102,7 @@ CASES: list[tuple[str, dict[str, Any], bool]] = [
     ("layer_norm_must_store_statistics", {"norm": BATCH_NORM}, True),
     ("batch_norm_needs_no_stored_statistics", {"norm": LAYER_NORM}, True),
     ("one_set_of_statistics_serves_both_modes", {"listing": BATCH_NORM}, True),
+    ("one_set_of_statistics_serves_both_modes", {"listing": with_x_hat(torch.zeros_like)}, False),  # nothing is left
     (
         "momentum_has_an_effect_in_the_listing",
         {"listing": lambda channels, momentum: BN(momentum=momentum, eps=1e-5, affine=True)(channels)},
