@@ -11,6 +11,7 @@ from experiments.job import perform
 from experiments.probing import slices
 
 USUAL = ("model.dropout=0.5", "dataset.augmentation.crop_padding=2", "epochs=null", "steps=11")
+USUAL += ("dataset.validation=0.2",)  # which some probes need
 AT_THE_END = ("cost",)  # probes that look there alone
 NORMS = ("bn", "none")
 pytestmark = pytest.mark.usefixtures("blank_figures")
