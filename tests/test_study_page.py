@@ -13,10 +13,13 @@ from experiments.studies.page import cell_text
 PROBED = ("probes=[gradient_depth]", "probe_every=1")
 
 
+METRICS = {"a": {"label": "first", "percent": False}, "b": {"label": "second", "percent": False}}
+
+
 def numbers_of(*arms):
     """Arms with the values of two metrics, as a summary has them."""
-    cells = [{"mean": sum(v) / len(v) if v else None, "values": list(v)} for arm in arms for v in arm]
-    return {f"arm {n}": {"metrics": {"a": cells[2 * n], "b": cells[2 * n + 1]}} for n in range(len(arms))}
+    by_seed = [[{str(seed): one for seed, one in enumerate(values)} for values in arm] for arm in arms]
+    return {f"arm {n}": {"values": dict(zip("ab", values, strict=True))} for n, values in enumerate(by_seed)}
 
 
 @pytest.fixture
@@ -32,7 +35,7 @@ def painted(monkeypatch):
 
     def make(arms, percents):
         monkeypatch.setattr(figure_file, "draw", draw)
-        metrics_figure(arms, ["a", "b"], percents)
+        metrics_figure(arms, {key: {**about, "percent": key in percents} for key, about in METRICS.items()})
         shown, alt = kept[-1]
         return shown.axes, alt
 
@@ -49,35 +52,35 @@ def test_a_dot_a_seed_and_a_bar_for_the_mean(painted):
     assert [text.get_text() for text in first.get_yticklabels()] == ["arm 0", "arm 1"]
     assert first.get_ylim()[0] > first.get_ylim()[1]  # the first arm on top
     assert (first.get_xscale(), second.get_xscale()) == ("linear", "log")  # 1 to 5000
-    assert "a: arm 0 50.00 %, arm 1 none. b: arm 0 2, arm 1 5000" in alt
+    assert "first: arm 0 50.00 %, arm 1 none. second: arm 0 2, arm 1 5000" in alt
 
 
 def test_no_number_no_figure():
-    assert metrics_figure(numbers_of(((), ()), ((), ())), ["a", "b"], set()) is None
+    assert metrics_figure(numbers_of(((), ()), ((), ())), METRICS) is None
 
 
 @pytest.mark.parametrize(
-    ("mean", "sd", "share", "text"),
+    ("values", "share", "text"),
     [
-        (None, None, False, "–"),
-        (0.0, 0.0, False, "0"),
-        (54.0, 0.0, False, "54"),
-        (2.34567, None, False, "2.346"),
-        (-0.17463, 0.0236, False, "−0.175 ± 0.024"),
-        (88.03, 51.74, False, "88 ± 52"),
-        (0.5, 0.0123, True, "50.0 ± 1.2\N{NO-BREAK SPACE}%"),
-        (0.5, None, True, "50\N{NO-BREAK SPACE}%"),
-        (2.3025893, 2e-9, False, "2.302589 ± 0.000000"),
+        ((), False, "–"),
+        ((0.0, 0.0), False, "0"),
+        ((54.0, 54.0), False, "54"),
+        ((2.34567,), False, "2.346"),
+        ((-0.15793, -0.19133), False, "−0.175 ± 0.024"),
+        ((51.44, 124.6), False, "88 ± 52"),
+        ((0.4913, 0.5087), True, "50.0 ± 1.2\N{NO-BREAK SPACE}%"),
+        ((0.5,), True, "50\N{NO-BREAK SPACE}%"),
+        ((2.3025893, 2.3025895), False, "2.302589 ± 0.000000"),
     ],
 )
-def test_cells(mean, sd, share, text):
-    assert cell_text({"mean": mean, "sd": sd}, share) == text
+def test_cells(values, share, text):
+    assert cell_text({str(seed): one for seed, one in enumerate(values)}, share) == text
 
 
 @pytest.mark.usefixtures("blank_figures")
 def test_the_page(small_study, train_py, outputs):
     def change(**scales):
-        smoke = {"expect": "seconds", "seeds": [0, 1], "settings": ["epochs=null", "steps=2", *PROBED]}
+        smoke = {"minutes": 1, "expect": "seconds", "seeds": [0, 1], "settings": ["epochs=null", "steps=2", *PROBED]}
         small_study(scales={"smoke": smoke}, charts=["gradient_depth"], question="Is 1 < 2 & so on?")
 
     change()
@@ -98,8 +101,7 @@ def test_the_page(small_study, train_py, outputs):
     assert [arm for arm in arms if arm in page.text] == ["bn · slow", "bn · fast"]
     numbers = json.loads((folder / "summary.json").read_text())
     for arm in numbers["arms"].values():
-        cell = arm["metrics"]["test accuracy (%)"]
-        assert " ".join(cell_text(cell, True).split()) in page.text
+        assert " ".join(cell_text(arm["values"]["test_accuracy"], True).split()) in page.text
     assert {path.name for path in folder.iterdir()} == {"index.html", "summary.json", "figures"}
     pictures = {f"{name}.{kind}" for name in ("metrics", "gradient_depth") for kind in ("svg", "png")}
     assert {path.name for path in (folder / "figures").iterdir()} == pictures  # of the charts the one that is named
