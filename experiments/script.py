@@ -79,6 +79,15 @@ def split(arguments: Iterable[str]) -> Words:
     return Words(tuple(names), values)
 
 
+def as_setting(arguments: Sequence[str], option: str) -> list[str]:
+    """The arguments with `--option VALUE` and `--option=VALUE` as the setting `option=VALUE` that they are."""
+    words = list(arguments)
+    if f"--{option}" in words[:-1]:
+        place = words.index(f"--{option}")
+        words[place : place + 2] = [f"{option}={words[place + 1]}"]
+    return [word.removeprefix("--") if word.startswith(f"--{option}=") else word for word in words]
+
+
 def settings(values: dict[str, str], kind: type[S]) -> S:
     """The script's settings, checked: `kind` is a strict pydantic model with a default for each.
 

@@ -42,14 +42,5 @@ def command(words: script.Words) -> None:
     benchmark(words)
 
 
-def as_settings(arguments: list[str]) -> list[str]:
-    """`--compare FILE` and `--compare=FILE` as the setting that they are."""
-    words = list(arguments)
-    if "--compare" in words[:-1]:
-        place = words.index("--compare")
-        words[place : place + 2] = [f"compare={words[place + 1]}"]
-    return [word.removeprefix("--") if word.startswith("--compare=") else word for word in words]
-
-
 if __name__ == "__main__":
-    sys.exit(script.run(__doc__, as_settings(sys.argv[1:]), command, needs_words=False))
+    sys.exit(script.run(__doc__, script.as_setting(sys.argv[1:], "compare"), command, needs_words=False))

@@ -159,12 +159,6 @@ def test_a_mistake_is_found_before_anything_is_measured(
     assert_refused(call(capsys, benchmark_script, *words), says)
 
 
-def test_compare_may_be_written_with_dashes() -> None:
-    assert benchmark_script.as_settings(["quick=true", "--compare", "a=b.json"]) == ["quick=true", "compare=a=b.json"]
-    assert benchmark_script.as_settings(["--compare=a.json"]) == ["compare=a.json"]
-    assert benchmark_script.as_settings(["--compare"]) == ["--compare"]
-
-
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path]:
     """A quick benchmark of one network, its exit code and the folder of its files."""

@@ -4,7 +4,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from experiments.errors import UserError
-from experiments.script import Words, run, settings, split
+from experiments.script import Words, as_setting, run, settings, split
 
 
 class Asked(BaseModel):
@@ -41,6 +41,13 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     assert (code, out, err.count("\n")) == (2, "", 1)
     with pytest.raises(UserError, match=says):
         settings(split(arguments).values, Asked)
+
+
+def test_an_option_of_a_script_may_be_written_with_dashes() -> None:
+    assert as_setting(["quick=true", "--compare", "a=b.json"], "compare") == ["quick=true", "compare=a=b.json"]
+    assert as_setting(["--compare=a.json"], "compare") == ["compare=a.json"]
+    assert as_setting(["--compare"], "compare") == ["--compare"]
+    assert as_setting(["--compare=a.json", "--save", "b"], "save") == ["--compare=a.json", "save=b"]
 
 
 def test_help_is_the_description(capsys: pytest.CaptureFixture[str]) -> None:

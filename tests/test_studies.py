@@ -11,13 +11,14 @@ from experiments import identity
 from experiments.command_line import compose_jobs
 from experiments.errors import UserError
 from experiments.job import perform
+from experiments.studies.cells import spread
 from experiments.studies.evaluation import evaluate_run
 from experiments.studies.grid import grid
 from experiments.studies.metric import Metric
 from experiments.studies.outcome import numbers_of, table
 from experiments.studies.runs import StudyRun, read_runs
 from experiments.studies.study import load, names
-from experiments.studies.summary import spread, summary
+from experiments.studies.summary import summary
 from experiments.studies.value import value
 
 pytestmark = pytest.mark.usefixtures("blank_figures")  # of which none is looked at here

@@ -7,24 +7,24 @@ import pytest
 from html_of_pages import Page
 
 from experiments.studies import figure as figure_file
+from experiments.studies.cells import cell_text, spread_text
 from experiments.studies.figure import metrics_figure
-from experiments.studies.page import cell_text
 
 PROBED = ("probes=[gradient_depth]", "probe_every=1")
 
 
-METRICS = {"a": {"label": "first", "percent": False}, "b": {"label": "second", "percent": False}}
+METRICS = {key: {"label": f"label {key}", "percent": key == "a"} for key in "ab"}
 
 
 def numbers_of(*arms):
     """Arms with the values of two metrics, as a summary has them."""
-    by_seed = [[{str(seed): one for seed, one in enumerate(values)} for values in arm] for arm in arms]
-    return {f"arm {n}": {"values": dict(zip("ab", values, strict=True))} for n, values in enumerate(by_seed)}
+    by_seed = [[dict(zip("0123", values, strict=False)) for values in arm] for arm in arms]
+    return {f"arm {n}": {"values": {"a": a, "b": b}} for n, (a, b) in enumerate(by_seed)}
 
 
 @pytest.fixture
 def painted(monkeypatch):
-    """painted(arms, percents): the axes of the figure."""
+    """painted(arms): the axes of the figure, and its words."""
     kept = []
 
     def draw(name, title, alt, paint, width, height, caption):
@@ -33,9 +33,9 @@ def painted(monkeypatch):
         kept.append((shown, alt))
         return
 
-    def make(arms, percents):
+    def make(arms):
         monkeypatch.setattr(figure_file, "draw", draw)
-        metrics_figure(arms, {key: {**about, "percent": key in percents} for key, about in METRICS.items()})
+        metrics_figure(arms, METRICS)
         shown, alt = kept[-1]
         return shown.axes, alt
 
@@ -45,14 +45,14 @@ def painted(monkeypatch):
 
 def test_a_dot_a_seed_and_a_bar_for_the_mean(painted):
     arms = numbers_of(((0.25, 0.75), (1.0, 3.0)), ((), (5000.0,)))
-    (first, second), alt = painted(arms, {"a"})
+    (first, second), alt = painted(arms)
     dots = [line.get_xydata().tolist() for line in first.lines if line.get_marker() == "o"]
     assert dots == [[[25.0, 0.0], [75.0, 0.0]], []]
     assert [line.get_xydata().tolist() for line in first.lines if line.get_marker() == "|"] == [[[50.0, 0.0]]]
     assert [text.get_text() for text in first.get_yticklabels()] == ["arm 0", "arm 1"]
     assert first.get_ylim()[0] > first.get_ylim()[1]  # the first arm on top
     assert (first.get_xscale(), second.get_xscale()) == ("linear", "log")  # 1 to 5000
-    assert "first: arm 0 50.00 %, arm 1 none. second: arm 0 2, arm 1 5000" in alt
+    assert "label a: arm 0 50.00 %, arm 1 none. label b: arm 0 2, arm 1 5000" in alt
 
 
 def test_no_number_no_figure():
@@ -60,27 +60,27 @@ def test_no_number_no_figure():
 
 
 @pytest.mark.parametrize(
-    ("values", "share", "text"),
+    ("mean", "sd", "share", "text"),
     [
-        ((), False, "–"),
-        ((0.0, 0.0), False, "0"),
-        ((54.0, 54.0), False, "54"),
-        ((2.34567,), False, "2.346"),
-        ((-0.15793, -0.19133), False, "−0.175 ± 0.024"),
-        ((51.44, 124.6), False, "88 ± 52"),
-        ((0.4913, 0.5087), True, "50.0 ± 1.2\N{NO-BREAK SPACE}%"),
-        ((0.5,), True, "50\N{NO-BREAK SPACE}%"),
-        ((2.3025893, 2.3025895), False, "2.302589 ± 0.000000"),
+        (None, None, False, "–"),
+        (0.0, 0.0, False, "0"),
+        (54.0, 0.0, False, "54"),
+        (2.34567, None, False, "2.346"),
+        (-0.17463, 0.0236, False, "−0.175 ± 0.024"),
+        (88.03, 51.74, False, "88 ± 52"),
+        (0.5, 0.0123, True, "50.0 ± 1.2\N{NO-BREAK SPACE}%"),
+        (0.5, None, True, "50\N{NO-BREAK SPACE}%"),
+        (2.3025893, 2e-9, False, "2.302589 ± 0.000000"),
     ],
 )
-def test_cells(values, share, text):
-    assert cell_text({str(seed): one for seed, one in enumerate(values)}, share) == text
+def test_cells(mean, sd, share, text):
+    assert spread_text(mean, sd, share) == text
 
 
 @pytest.mark.usefixtures("blank_figures")
 def test_the_page(small_study, train_py, outputs):
     def change(**scales):
-        smoke = {"minutes": 1, "expect": "seconds", "seeds": [0, 1], "settings": ["epochs=null", "steps=2", *PROBED]}
+        smoke = {"expect": "seconds", "seeds": [0, 1], "settings": ["epochs=null", "steps=2", *PROBED]}
         small_study(scales={"smoke": smoke}, charts=["gradient_depth"], question="Is 1 < 2 & so on?")
 
     change()

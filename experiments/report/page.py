@@ -3,6 +3,7 @@
 import base64
 import math
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,13 @@ def render(template: str, folders: Sequence[Path], **values: Any) -> str:
 
     Everything that is not marked as HTML is escaped, and a name that a template uses and nobody gave is an error.
     """
+    css = Markup((HERE / "style.css").read_text(encoding="utf-8"))
+    return _environment(tuple(folders)).get_template(template).render(css=css, **values)
+
+
+@cache
+def _environment(folders: tuple[Path, ...]) -> Environment:
+    """Kept, since to read and compile the templates of a page takes longer than to fill them."""
     environment = Environment(
         loader=FileSystemLoader([*folders, HERE / "templates"]),
         autoescape=True,
@@ -34,8 +42,7 @@ def render(template: str, folders: Sequence[Path], **values: Any) -> str:
         "p_value": p_value,
         "count": count,
     }
-    css = Markup((HERE / "style.css").read_text(encoding="utf-8"))
-    return environment.get_template(template).render(css=css, **values)
+    return environment
 
 
 def data_uri(content: bytes, kind: str) -> str:

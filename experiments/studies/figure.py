@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from experiments.report.figures import BLACK, BLUE, Drawing, draw
-from experiments.studies.summary import spread
+from experiments.studies.cells import spread
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,11 +8,12 @@ from typing import Any
 from experiments import atomic
 from experiments.folders import check_replaceable, replaced
 from experiments.report.figure_files import FIGURES, write_figures
+from experiments.studies.cells import spread
 from experiments.studies.grid import Grid
 from experiments.studies.page import study_page
 from experiments.studies.runs import StudyRun, read_runs
 from experiments.studies.study import SEPARATOR, TUNED
-from experiments.studies.summary import spread, summary
+from experiments.studies.summary import summary
 
 WRITTEN = ("summary.json", "index.html", FIGURES)
 

@@ -1,6 +1,5 @@
 """The page of a study: its question, its arms in a table, the charts of its probes, every run, how to repeat it."""
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,11 +9,11 @@ from experiments.probe_pages.page import TEMPLATES as PROBE_TEMPLATES
 from experiments.probe_pages.sections import Section, probe_sections
 from experiments.progress import duration
 from experiments.report.figures import Drawing
-from experiments.report.page import SPACE, number, render, short
+from experiments.report.page import render
+from experiments.studies.cells import arm_row
 from experiments.studies.figure import metrics_figure
 from experiments.studies.grid import Grid
 from experiments.studies.runs import StudyRun
-from experiments.studies.summary import spread
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 
@@ -25,13 +24,13 @@ def study_page(
     """The page for `folder`, and the figures on it."""
     sections = _sections(grid, runs)
     metrics = numbers["metrics"]
-    arms = {arm: _row(found, metrics) for arm, found in numbers["arms"].items()}
     scale = grid.study.scales[grid.scale]  # type: ignore[index]
     overview = metrics_figure(numbers["arms"], metrics)
     page = render(
         "study.html",
         [TEMPLATES, PROBE_TEMPLATES],
-        numbers={**numbers, "arms": arms},
+        numbers=numbers,
+        arms=[arm_row(arm, found, metrics) for arm, found in numbers["arms"].items()],
         labels=[about["label"] for about in metrics.values()],
         places=[f"[{place}]" for place in range(1, len(metrics) + 1)],
         shared=[*grid.study.settings, *scale.settings],
@@ -56,31 +55,6 @@ def _sections(grid: Grid, runs: Mapping[str, Sequence[StudyRun]]) -> list[Sectio
     results = {arm: [run.result for run in found] for arm, found in over.items()}
     names = grid.plan.jobs[0].config["probes"]
     return [part for part in probe_sections(curves, names, results, grid.study.charts) if part.drawings]
-
-
-def _row(found: dict[str, Any], metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """An arm's numbers as text, in the order of the metrics."""
-    done = sum(run["status"] != "not finished" for run in found["runs"].values())
-    values = [found["values"].get(key, {}) for key in metrics]
-    cells = [
-        {"n": len(some), "text": cell_text(some, about["percent"])}
-        for some, about in zip(values, metrics.values(), strict=True)
-    ]
-    return {**found, "done": done, "cells": cells}
-
-
-def cell_text(values: Mapping[str, float], is_share: bool) -> str:
-    """Mean ± standard deviation over the seeds, to the second digit of the latter."""
-    mean, sd = spread(values)
-    if mean is None:
-        return "–"
-    scale = 100 if is_share else 1
-    mean, sd = scale * mean, None if sd is None else scale * sd
-    unit = f"{SPACE}%" if is_share else ""
-    if not sd:  # one value, or all the same
-        return short(mean) + unit
-    digits = min(max(1 - math.floor(math.log10(sd)), 0), 6)
-    return f"{number(mean, digits)} ± {number(sd, digits)}{unit}"
 
 
 def _run(arm: str, run: StudyRun, folder: Path) -> dict[str, Any]:

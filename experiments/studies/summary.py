@@ -1,7 +1,6 @@
 """A study's numbers as plain values, for summary.json: from them alone come its tables and the verdicts."""
 
 import math
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -150,10 +149,3 @@ def _environments(results: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
 def _about(environment: Mapping[str, Any]) -> dict[str, str]:
     shown = {key: str(environment[key]) for key in ("commit", "clean", "device_name", "threads")}
     return {**shown, "torch": str(environment["packages"]["torch"])}
-
-
-def spread(values: Mapping[str, float]) -> tuple[float | None, float | None]:
-    """Mean and sample standard deviation (n − 1) over the seeds; None where there are too few."""
-    numbers = list(values.values())
-    mean = statistics.fmean(numbers) if numbers else None
-    return mean, statistics.stdev(numbers) if len(numbers) > 1 else None

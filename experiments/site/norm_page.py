@@ -1,0 +1,99 @@
+"""The card of a norm, as values for its template: formula, axes, what it is good for, its limits, cost and results."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from experiments.paths import CONF
+from experiments.site.norm_docs import norm_docs
+from experiments.site.rows import Summaries, page_of
+from experiments.site.sources import SCALES, Summary
+from experiments.studies.cells import cell_text
+
+CARDS = Path(__file__).resolve().parent / "norms.yaml"
+NAMES = ("name", "_target_")  # in the file of a norm, beside its settings
+COST = "cost"  # the study of what norms cost
+ORDER = {scale: place for place, scale in enumerate(SCALES)}
+
+
+def files() -> list[Path]:
+    """The files of conf/norm."""
+    return sorted((CONF / "norm").glob("*.yaml"))
+
+
+def names() -> list[str]:
+    """The norms that there are."""
+    return [path.stem for path in files()]
+
+
+def cards() -> dict[str, dict[str, str]]:
+    """What each norm is good for (`helps`) and its limits, by name."""
+    return yaml.safe_load(CARDS.read_text(encoding="utf-8"))
+
+
+def values(norm: str, card: Mapping[str, str] | None, summaries: Summaries) -> dict[str, Any]:
+    """What the template norm.html shows."""
+    settings = yaml.safe_load((CONF / "norm" / f"{norm}.yaml").read_text(encoding="utf-8"))
+    return {
+        "norm": norm,
+        "docs": norm_docs(norm).as_values(),
+        "card": card,
+        "settings": [f"norm.{key}={_word(value)}" for key, value in settings.items() if key not in NAMES],
+        "file": settings["_target_"],
+        "cost": _cost(norm, summaries),
+        "results": [row for key in sorted(summaries, key=_by_scale) for row in _results(norm, summaries[key])],
+    }  # fmt: skip
+
+
+def _word(value: Any) -> str:
+    return {"None": "null", "True": "true", "False": "false"}.get(str(value), str(value))
+
+
+def _by_scale(key: tuple[str, str]) -> tuple[str, int]:
+    return key[0], ORDER[key[1]]
+
+
+def norm_of(overrides: list[str]) -> str | None:
+    """The norm that an arm's overrides choose, the last one that they name."""
+    return next((word.removeprefix("norm=") for word in reversed(overrides) if word.startswith("norm=")), None)
+
+
+def _arms(norm: str, summary: Summary) -> dict[str, Any]:
+    return {arm: found for arm, found in summary["arms"].items() if norm_of(found["overrides"]) == norm}
+
+
+def _cost(norm: str, summaries: Summaries) -> dict[str, Any] | None:
+    """What it costs against the same network without a norm, at the best scale at which that was measured."""
+    for scale in ("paper", "cpu"):
+        summary = summaries.get((COST, scale))
+        found = list(_arms(norm, summary).values()) if summary else []
+        if summary and found:
+            rows = [(metric["label"], _text(found[0], key, metric)) for key, metric in summary["metrics"].items()]
+            return {"scale": scale, "link": page_of(COST, scale), "rows": rows}
+    return None
+
+
+def _results(norm: str, summary: Summary) -> list[dict[str, Any]]:
+    """The first metric of each of its arms; smoke shows that the machinery works, and is no result."""
+    if summary["scale"] == "smoke" or not summary["metrics"]:
+        return []
+    key, metric = next(iter(summary["metrics"].items()))
+    return [
+        {
+            "study": summary["study"],
+            "scale": summary["scale"],
+            "link": page_of(summary["study"], summary["scale"]),
+            "arm": arm,
+            "metric": metric["label"],
+            "text": _text(found, key, metric),
+            "n": len(found["values"].get(key, {})),
+            "kept": summary["source"] == "saved",
+        }
+        for arm, found in _arms(norm, summary).items()
+    ]
+
+
+def _text(arm: Mapping[str, Any], key: str, metric: Mapping[str, Any]) -> str:
+    return cell_text(arm["values"].get(key, {}), metric["percent"])
