@@ -71,6 +71,10 @@ class DeviceImages:
             x = rotated_and_scaled(x, _at(draws.rotation, indices), _at(draws.scaling, indices))
         return x, self.labels[indices]
 
+    def scaled(self, pixels: Tensor) -> Tensor:
+        """Other images, uint8 (B, H, W, C) of this split's size, as `batch` gives its own: float32 (B, C, H, W)."""
+        return self._scaled(pixels).permute(0, 3, 1, 2)
+
     def _scaled(self, pixels: Tensor) -> Tensor:
         """float32 (B, H, W, C) of uint8."""
         return pixels.to(torch.float32).sub_(self.offset).mul_(self.factor)

@@ -38,13 +38,13 @@ def loaded() -> dict[str, str]:
     for name, module in sorted(sys.modules.items()):
         path = getattr(module, "__file__", None)
         if path is not None and any(name == part or name.startswith(f"{part}.") for part in COMPUTING):
-            found[name] = _digest(Path(path))
+            found[name] = digest(Path(path))
     return found
 
 
 @cache
-def _digest(path: Path) -> str:
-    """Of the code without comments, docstrings and layout."""
+def digest(path: Path) -> str:
+    """Eight hexadecimal digits of a file's code, without its comments, docstrings and layout."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from data.augmentation import Draws
 from data.batches import DeviceImages
 from experiments.step import autocast
-from models.norms.normalization import Normalization
+from models.norms.normalization import Normalization, RunningStatistics
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,16 @@ def batch_statistics(model: nn.Module) -> Iterator[None]:
     with evaluation_mode(model):
         layers = [module for module in model.modules() if isinstance(module, Normalization)]
         buffers = [(buffer, buffer.clone()) for layer in layers for buffer in layer.buffers(recurse=False)]
+        running = [layer for layer in layers if isinstance(layer, RunningStatistics)]
+        for measured in running:
+            measured.held = True
         for layer in layers:
             layer.training = True  # its own flag alone: what a noisy layer holds (noise) stays in evaluation mode
         try:
             yield
         finally:
+            for measured in running:
+                measured.held = False
             with torch.no_grad():
                 for buffer, before in buffers:
                     buffer.copy_(before)

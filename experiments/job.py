@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from experiments import atomic, build, code_versions, identity, result, sweep
+from experiments import atomic, build, code_versions, identity, probes, result, sweep
 from experiments.command_line import resolved
 from experiments.device import configure, resolve
 from experiments.environment import environment
@@ -126,6 +126,7 @@ def build_parts(config: dict[str, Any], settings: Settings) -> Parts:
     if settings.batch_size == 1:
         build.check_batch_of_one(model, dataset)
     splits = build.splits(config, dataset, device)
+    probes.check_splits(settings.probes, splits)
     length = Length.of(settings, count)
     return Parts(config, settings, dataset, splits, build.augmentation(config), model, device, length)
 

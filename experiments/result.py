@@ -56,8 +56,10 @@ def _result(parts: Parts, outcome: Outcome, environment: dict[str, Any]) -> dict
     sizes = {"train": len(dataset.train.labels), "test": len(dataset.test.labels)}
     if dataset.validation is not None:
         sizes["validation"] = len(dataset.validation.labels)
-    # what probes took stands there where there were some
+    # what probes took, and what they found of times, stands there where there were some
     probed = {"probe_seconds": outcome.probe_seconds} if outcome.probe_seconds else {}
+    timings = {name: value for name, value in outcome.probe_timings.items() if math.isfinite(value)}
+    probed |= {"probe_timings": timings} if timings else {}
     return {
         "schema": SCHEMA,
         "status": "finished" if outcome.diverged_at is None else "diverged",

@@ -57,6 +57,7 @@ class Outcome:
     train_seconds: float  # of optimizer steps alone, over all its executions
     compiled: bool  # whether its last execution compiled the network
     probe_seconds: dict[str, float]  # that each probe took, by its name
+    probe_timings: dict[str, float]  # the last of each measurement of the clock, by its name
 
 
 class Run:
@@ -100,6 +101,7 @@ class Run:
             self.train_seconds,
             bool(self._compiled),
             self.watch.seconds,
+            self.watch.timings,
         )
 
     def steps(self, request: StopRequest | None = None) -> Iterator[State]:

@@ -1,5 +1,6 @@
 """From settings to an initialized network."""
 
+import copy
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -34,6 +35,7 @@ def build_model(
     Leaves the global random number generators as they were. Raises ValueError with one line if the settings are
     impossible, or the network or the norm does not fit images of `image_shape` (channels, height, width).
     """
+    norm = copy.deepcopy(norm)  # a factory may keep what its layers share, and networks share nothing
     with torch.random.fork_rng(devices=[]):  # the layers' constructors and dropout draw from the global generator
         make = lambda factory: function(factory, image_shape, num_classes, **settings)  # noqa: E731
         norm_on_input = bool(settings.get("input_norm"))

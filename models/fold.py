@@ -24,12 +24,12 @@ from models.norms.normalization import Normalization, RunningStatistics
 
 @dataclass(frozen=True)
 class Folded:
-    """A network without running statistics, and what became of each norm, by its name in the original."""
+    """A network without norms that fold, and what became of each norm, by its name in the original."""
 
     model: nn.Module  # in evaluation mode
     into_weights: tuple[str, ...]  # part of the layer before them
     into_affine: tuple[str, ...]  # a `ChannelAffine` of their own
-    kept: tuple[str, ...]  # no running statistics: nothing to fold
+    kept: tuple[str, ...]  # no fixed affine map: each sample's statistics, or the batch's, take part in evaluation
 
 
 class ChannelAffine(nn.Module):
@@ -50,19 +50,20 @@ class ChannelAffine(nn.Module):
 
 @torch.no_grad()
 def folded(model: nn.Module) -> Folded:
-    """A deep copy of `model` in evaluation mode in which no layer with running statistics is left.
+    """A deep copy of `model` in evaluation mode in which no layer is left that is an affine map there.
 
     Its predictions are those of `model` in evaluation mode up to rounding: the new weights are computed in float64 and
-    rounded once, to the old ones' type. `model` stays as it is. Norms without running statistics are kept.
+    rounded once, to the old ones' type. `model` stays as it is. Norms without running statistics are kept, and those
+    that mix them with each sample's own (`RunningStatistics.affine_in_evaluation`).
     """
     copied = copy.deepcopy(model)
     into_weights, into_affine = [], []
     for name, module in list(copied.named_modules()):
-        if not isinstance(module, RunningStatistics):
+        if not isinstance(module, RunningStatistics) or not module.affine_in_evaluation:
             continue
         parent_name, _, place = name.rpartition(".")
         parent = copied.get_submodule(parent_name)
-        if isinstance(parent, NormalizedLayer) and parent.norm_position == "before":
+        if isinstance(parent, NormalizedLayer) and _takes_it_in(parent):
             _fold_into(parent.layer, module)
             setattr(parent, place, nn.Identity())
             into_weights.append(name)
@@ -73,6 +74,14 @@ def folded(model: nn.Module) -> Folded:
             into_affine.append(name)
     kept = [name for name, module in copied.named_modules() if isinstance(module, Normalization)]
     return Folded(copied.eval(), tuple(into_weights), tuple(into_affine), tuple(kept))
+
+
+def _takes_it_in(parent: NormalizedLayer) -> bool:
+    """Whether the norm acts on the layer's output, and the layer's weights are what it multiplies with.
+
+    Standardized weights are made anew in every pass, which would undo what is folded into them.
+    """
+    return parent.norm_position == "before" and not parent.standardizes_weights
 
 
 def _fold_into(layer: nn.Conv2d | nn.Linear, norm: RunningStatistics) -> None:

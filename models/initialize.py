@@ -18,6 +18,7 @@ own values.
 import hashlib
 import math
 from abc import abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
@@ -26,6 +27,7 @@ from torch import Tensor, nn
 
 from models.hidden import HiddenLayer
 
+Draw = Callable[[str, torch.Size], Tensor]
 Scheme = Literal["he", "xavier", "normal", "pytorch"]
 
 
@@ -75,6 +77,14 @@ class AdjustsInitialization(nn.Module):
         """Change in place the weights that the scheme has just drawn. Called once, without gradient."""
 
 
+class DrawsParameters(nn.Module):
+    """Base of modules other than convolutions and linear layers that start at random values."""
+
+    @abstractmethod
+    def draw_parameters(self, draw: Draw) -> None:
+        """Set them in place. draw(name, shape): N(0, 1) by the run's seed. Called once, without gradient."""
+
+
 class ResidualBlock(HiddenLayer):
     """Base of residual blocks, whose branch ends in a norm or in the identity."""
 
@@ -91,7 +101,7 @@ def initialize(model: nn.Module, initialization: Initialization, seed: int) -> N
     """Set every parameter of `model` in place.
 
     Convolution and linear layers are drawn by the scheme, all other modules reset themselves (`reset_parameters`).
-    Raises ValueError if `zero_gamma` is asked for and a residual branch does not end in a norm with a scale.
+    Raises ValueError if `zero_gamma` is asked for and a residual branch does not end in a norm with a scale of its own.
     """
     for name, module in model.named_modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
@@ -105,11 +115,18 @@ def initialize(model: nn.Module, initialization: Initialization, seed: int) -> N
                     module.bias.zero_()
         elif any(True for _ in module.parameters(recurse=False)):
             module.reset_parameters()  # type: ignore[operator]
-    for module in model.modules():
+    for name, module in model.named_modules():
+        if isinstance(module, DrawsParameters):
+            module.draw_parameters(_draws_below(name, seed))
         if isinstance(module, AdjustsInitialization):
             module.adjust_initialization()
     if initialization.zero_gamma:
         _zero_branch_scales(model)
+
+
+def _draws_below(name: str, seed: int) -> Draw:
+    """Draws for the parameters of the module called `name`, by their names in it."""
+    return lambda parameter, shape: standard_normal(f"{name}.{parameter}", shape, seed)
 
 
 def standard_normal(name: str, shape: torch.Size, seed: int) -> Tensor:
@@ -134,6 +151,8 @@ def _zero_branch_scales(model: nn.Module) -> None:
             "initialization.zero_gamma=true needs residual blocks that end in a norm, which this model has not: "
             "set it to false"
         )
+    ends = {block.branch_norm for block in blocks}
+    elsewhere = {parameter for module in model.modules() if module not in ends for parameter in _own(module)}
     for block in blocks:
         scale = getattr(block.branch_norm, "weight", None)
         if scale is None:
@@ -141,4 +160,13 @@ def _zero_branch_scales(model: nn.Module) -> None:
                 "initialization.zero_gamma=true needs a norm with a scale at the end of every residual branch: "
                 "choose such a norm (norm=bn) with model.norms=all, or set it to false"
             )
+        if scale in elsewhere:
+            raise ValueError(
+                "initialization.zero_gamma=true would set scales within the branches to 0 too, which layers share: "
+                "set it to false, or choose norm=bn"
+            )
         scale.zero_()
+
+
+def _own(module: nn.Module) -> Iterator[nn.Parameter]:
+    return module.parameters(recurse=False)

@@ -2,9 +2,12 @@
 
 from torch import nn
 
-from models.norms.normalization import Norm
+from models.norms.normalization import Norm, NormWithActivation
 
 
 def make_input_norm(norm: Norm, wanted: bool, num_channels: int) -> nn.Module:
     """A norm on the images, or the identity. It must be the first norm that a network makes (see models/build.py)."""
-    return norm(num_channels) if wanted else nn.Identity()
+    made = norm(num_channels) if wanted else nn.Identity()
+    if isinstance(made, NormWithActivation):
+        made.drop_activation()  # no ReLU stands on the images either
+    return made

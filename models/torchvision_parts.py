@@ -11,7 +11,7 @@ from torchvision.models import resnet
 
 from models.initialize import ResidualBlock
 from models.normalized_layer import NormalizedLayer
-from models.norms.normalization import Norm
+from models.norms.normalization import Norm, NormWithActivation
 
 
 class Basic(resnet.BasicBlock, ResidualBlock):
@@ -65,4 +65,10 @@ def _normalized(conv: nn.Conv2d, norm: Norm) -> NormalizedLayer:
     """A convolution of the same shape (all are square and padded by half), with its norm; the ReLU stands elsewhere."""
     size, stride = conv.kernel_size[0], conv.stride[0]
     make_layer = partial(nn.Conv2d, conv.in_channels, conv.out_channels, size, stride=stride, padding=size // 2)
-    return NormalizedLayer(make_layer, norm(conv.out_channels), activation=False)
+    made = norm(conv.out_channels)
+    if isinstance(made, NormWithActivation):
+        raise ValueError(
+            f"{type(made).__name__} is norm and activation in one, and torchvision's ResNet has ReLUs of its own: "
+            "choose another norm, or model=resnet20"
+        )
+    return NormalizedLayer(make_layer, made, activation=False)

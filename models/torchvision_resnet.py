@@ -55,7 +55,7 @@ def torchvision_resnet(
     stem: imagenet (7×7 convolution of stride 2 and a max-pool, which leave a quarter of the height and width), or small
     (3×3 of stride 1 and no pool, for images of 32 to 64 pixels).
     Raises ValueError on another depth or stem, on what torchvision's network has no place for (norms after the
-    activations, dropout inside the blocks, another width), and where torchvision cannot be imported.
+    activations or with their own, dropout inside the blocks, another width), and where torchvision cannot be imported.
     """
     if depth not in BLOCKS:
         raise ValueError(f"model.depth={depth} is not among torchvision's: choose 18, 34 or 50")

@@ -191,8 +191,14 @@ def small_study(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...
                 {"key": "loss", "label": "loss at the end", "of": "running/loss", "at": "last"},
             ],
             "scales": {
-                "smoke": {"expect": "seconds", "seeds": [0, 1], "settings": ["epochs=null", "steps=2"]},
-                "cpu": {"expect": "x", "seeds": [0, 1, 2], "settings": ["epochs=1"], "levels": {"rate": ["fast"]}},
+                "smoke": {"minutes": 0.1, "expect": "seconds", "seeds": [0, 1], "settings": ["epochs=null", "steps=2"]},
+                "cpu": {
+                    "minutes": 1,
+                    "expect": "x",
+                    "seeds": [0, 1, 2],
+                    "settings": ["epochs=1"],
+                    "levels": {"rate": ["fast"]},
+                },
             },
         }
         (folder / "small.yaml").write_text(yaml.safe_dump({**content, **changes}, allow_unicode=True, sort_keys=False))

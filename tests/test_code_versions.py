@@ -16,7 +16,7 @@ def digest_of(tmp_path, monkeypatch):
     """The digest of a module `models.made_up` of the given text."""
 
     def digest(text: str) -> str:
-        code_versions._digest.cache_clear()
+        code_versions.digest.cache_clear()
         module = ModuleType("models.made_up")
         module.__file__ = str(tmp_path / "made_up.py")
         (tmp_path / "made_up.py").write_text(text)

@@ -98,12 +98,15 @@ WRITERS: dict[str, Callable[[Path], dict[str, str]]] = {
     "fashion_mnist": write_mnist("FashionMNIST"),
 }
 
+# The network for what is no picture of 8x8 pixels.
+NETWORKS = {"heterogeneous": ("model=mlp", "model.width=1")}
+
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_dataset(tmp_path, dataset):
     paths = (f"paths.data={tmp_path / 'data'}", f"paths.outputs={tmp_path / 'outputs'}")
     general = [word for word in TINY if not word.startswith(("dataset", "epochs"))]
-    words = (*general, f"dataset={dataset}", "epochs=null", "steps=2", *paths)
+    words = (*general, f"dataset={dataset}", "epochs=null", "steps=2", *paths, *NETWORKS.get(dataset, ()))
     config = plan(words).jobs[0].config
     build.check_leaves(config)
     if "sources" in config["dataset"]:

@@ -8,10 +8,20 @@ from live_runs import everything, live_after, probe_of
 
 from experiments import identity, probes
 from experiments.job import perform
+from experiments.probing import slices
 
 USUAL = ("model.dropout=0.5", "dataset.augmentation.crop_padding=2", "epochs=null", "steps=11")
+USUAL += ("dataset.validation=0.2",)  # which some probes need
+AT_THE_END = ("cost",)  # probes that look there alone
 NORMS = ("bn", "none")
 pytestmark = pytest.mark.usefixtures("blank_figures")
+
+NOTHING = {("running_vs_precise", "none")}  # to measure
+
+
+@pytest.fixture(autouse=True)
+def few_rounds(monkeypatch):
+    monkeypatch.setattr(slices, "ROUNDS", 2)
 
 
 @pytest.fixture(scope="module", params=NORMS)
@@ -36,9 +46,10 @@ def test_training_has_the_same_bits(plain, made, name):
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("name", probes.names())
 def test_what_is_live_stays_as_it_is(compose, name, norm):
-    live = live_after(compose(*USUAL, f"norm={norm}"), steps=3)
+    live = live_after(compose(*USUAL, f"norm={norm}"), steps=11 if name in AT_THE_END else 3)
     before = everything(live)
     found = probe_of(name, live).measure(live)
+    assert found.values or found.timings or (name, norm) in NOTHING
     after = everything(live)
     assert before.keys() == after.keys()
     assert [key for key, value in before.items() if not torch.equal(value, after[key])] == []
@@ -50,7 +61,8 @@ def test_what_is_live_stays_as_it_is(compose, name, norm):
 @pytest.mark.parametrize("name", probes.names())
 def test_what_is_live_on_a_gpu_stays_as_it_is(compose, name):
     """After enough steps for the training step to be replayed as a CUDA graph, whose memory is not a probe's to use."""
-    live = live_after(compose(*USUAL, "model.dropout=0", "device=cuda"), steps=6)
+    steps = 11 if name in AT_THE_END else 6
+    live = live_after(compose(*USUAL, "model.dropout=0", "device=cuda"), steps=steps)
     before = everything(live)
     probe_of(name, live).measure(live)
     after = everything(live)

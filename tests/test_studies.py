@@ -137,12 +137,12 @@ def test_mistakes_are_found_before_anything_is_written(small_study, train_py, ou
             "norm=bm does not exist. Did you mean bn?",
         ),
         (
-            {"scales": {"smoke": {"expect": "x", "seeds": [0], "levels": {"depth": ["8"]}}}},
+            {"scales": {"smoke": {"minutes": 1, "expect": "x", "seeds": [0], "levels": {"depth": ["8"]}}}},
             "scales.smoke.levels.depth is no factor. Known: norm, rate",
         ),
         (
-            {"scales": {"smoke": {"expect": "x", "seeds": [0], "levels": {"norm": ["ln"]}}}},
-            "smoke keeps norm: ln, which is no level. Known: bn, no norm",
+            {"scales": {"smoke": {"minutes": 1, "expect": "x", "seeds": [0], "levels": {"norm": ["ln"]}}}},
+            "scales.smoke.levels keeps norm: ln, which is no level. Known: bn, no norm",
         ),
     ],
 )

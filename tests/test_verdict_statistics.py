@@ -1,6 +1,7 @@
 """Contrasts, power, exact tests and corrections against independent implementations and numbers found by hand."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -49,6 +50,15 @@ def test_a_difference_of_differences():
 
 def test_weights_count_squared():
     assert contrast([(2, A)]).se == pytest.approx(2 * contrast([(1, A)]).se)
+
+
+def test_an_arm_that_stands_there_twice_is_one_sample():
+    """In (A − B) − (B − D) the mean of B is subtracted twice, and errs by the same both times."""
+    a, b, d = (replace(arm, name=name) for arm, name in ((A, "a"), (B, "b"), (D, "d")))
+    found, expected = contrast([(1, a), (-1, b), (-1, b), (1, d)]), contrast([(1, a), (-2, b), (1, d)])
+    assert (found.value, found.se, found.df) == pytest.approx((expected.value, expected.se, expected.df))
+    assert found.se > contrast([(1, A), (-1, B), (-1, B), (1, D)]).se
+    assert [arm.name for arm in found.arms] == ["a", "b", "b", "d"]
 
 
 def test_arms_without_spread_are_exact():

@@ -20,6 +20,7 @@ from experiments.export.checks import Check, check_network, check_rounding, comp
 from experiments.export.loading import DESCRIPTION, FORMAT, VERSION, WEIGHTS, load
 from experiments.finished import FinishedRun, restore
 from experiments.identity import EXECUTION
+from experiments.inference.batch_bound import refuse_batch_bound
 from experiments.script import ScriptPaths
 from experiments.settings import Positive, Strict
 from models.fold import Folded, folded
@@ -53,6 +54,7 @@ def export(run: FinishedRun, settings: ExportSettings) -> Path:
     folder = run.folder / "export" if settings.out is None else Path(settings.out).absolute()
     folders.check_replaceable(folder, FILES)
     restored = restore(run, settings.device, settings.paths.data)
+    refuse_batch_bound(restored.model, f"{run.name} cannot be exported")
     images = restored.splits["test"]
     count = min(settings.images, len(images))
     original = restored.model.eval()

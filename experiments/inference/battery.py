@@ -11,6 +11,7 @@ from experiments.device import describe
 from experiments.errors import UserError
 from experiments.evaluate import Evaluation
 from experiments.finished import FinishedRun, Restored
+from experiments.inference.batch_bound import refuse_batch_bound
 from experiments.inference.coincide import TOLERANCE, check_batch_of_one, check_modes_coincide, root_mean_square
 from experiments.inference.distance import distances
 from experiments.inference.gaps import gaps
@@ -46,9 +47,11 @@ def measure(run: FinishedRun, live: Restored, request: Request, told: Callable[[
         told: called with the number of images done, now and then.
 
     Raises:
-        UserError: when the images are not those that the run was tested on.
+        UserError: when the images are not those that the run was tested on, or the network's predictions depend on the
+            batch in evaluation too.
     """
     began = time.monotonic()
+    refuse_batch_bound(live.model, f"{run.name} has no inference modes")
     test, precision = live.splits["test"], live.settings.precision
     if not torch.equal(test.labels.cpu(), run.test.labels):
         raise UserError(f"the test images are not those of {run.folder}: their labels differ; check paths.data")

@@ -4,13 +4,14 @@ A probe is a file in this folder with a function `make(model, surroundings)`, ca
 initialized network, that returns a `Probe` (experiments/probing/live.py). It looks at the start of the run, at its end,
 and in between every `probe_every` steps; by default at the ends of epochs. What it finds joins metrics.csv and
 TensorBoard under its own heading. A dictionary `OVERLAYS` in the file, if there is one, draws curves over one another
-(experiments/record.py), a tuple `CHARTS` lists the figures of its page (experiments/report/charts.py). The first line
-of the file's docstring describes it in `--help`.
+(experiments/record.py), a tuple `CHARTS` lists the figures of its page (experiments/report/charts.py), and a
+function `require_splits(splits)` refuses runs without the images that it needs. The first line of the file's docstring
+describes it in `--help`.
 """
 
 import ast
 import importlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,18 @@ def check_names(chosen: Iterable[str]) -> None:
         if name in seen:
             raise UserError(f"probes names {name} twice; name it once")
         seen.add(name)
+
+
+def check_splits(chosen: Iterable[str], splits: Collection[str]) -> None:
+    """Check that a run has the splits that its probes need, as their functions `require_splits` say.
+
+    Raises:
+        UserError: where one is missing.
+    """
+    for name in chosen:
+        require = getattr(module(name), "require_splits", None)
+        if require is not None:
+            require(splits)
 
 
 def load(chosen: Iterable[str], model: "nn.Module", surroundings: "Surroundings") -> dict[str, "Probe"]:

@@ -3,7 +3,8 @@
 R is the matrix of correlations between the channels of a layer over images and positions; |R| of its absolute values.
 
     decorrelation/before/<layer>  mean |R_ij| over i ≠ j of what enters the norm, from 0 to 1
-    decorrelation/after/<layer>   the same of what the norm gives, before the ReLU that may follow
+    decorrelation/after/<layer>   the same of what the norm gives, before the ReLU that may follow (a
+                                  norm that is an activation too gives what follows that)
     decorrelation/change/<layer>  ‖|R_after| − |R_before|‖_F / √(C (C − 1)): root mean square change of an |R_ij|
     decorrelation/before_mean, decorrelation/after_mean    means over the layers
 

@@ -13,6 +13,7 @@ import logging
 from torch import nn
 
 from data.batches import DeviceImages
+from experiments.inference.batch_bound import batch_bound_layers
 from experiments.inference.distance import distances
 from experiments.inference.modes import Mode, predict_fixed, predict_mode
 from experiments.inference.precise import (
@@ -52,7 +53,9 @@ OVERLAYS = {
 
 def make(model: nn.Module, surroundings: Surroundings) -> Probe:
     """The probe for a network and its images."""
-    if not running_layers(model):
+    if batch_bound_layers(model):
+        log.info("probe modes: predictions of this network depend on the batch in every mode: recorded as running")
+    elif not running_layers(model):
         log.info("probe modes: this network has no running statistics, so all modes are one: recorded as running")
     return Modes(model, surroundings)
 

@@ -17,7 +17,8 @@ Of γ and β, over their elements:
 
 Variances are the population's, sd their root; none of these has a unit but y, whose unit is the layer's. The batch
 passes through in training mode, as in the coming step, dropout included. x̂ is left out where a set is a single value
-(instance norm of a vector does nothing), γ and β where a layer has none. A layer without a norm has y alone, at the
+(instance norm of a vector does nothing) and where a norm does not aim at mean 0 and variance 1 (`rms`; see
+`Normalization.standardizes`), γ and β where a layer has none. A layer without a norm has y alone, at the
 place where a norm would stand: `none` can be compared with `bn`. Fixup has no such place, and nothing is measured.
 Histograms of γ, β and y. One forward pass, in which the norms are computed twice.
 
@@ -78,12 +79,13 @@ class Moments(Probe):
     def measure(self, live: Live) -> Measured:
         network, found = live.copied_network(), Measured()
         norms = [place.module for place in norm_places(network) if isinstance(place.module, Normalization)]
-        plain = {norm: without_affine(norm) for norm in norms}  # copied before the hooks are there
+        plain = {norm: without_affine(norm) for norm in norms if norm.standardizes}  # copied before the hooks are there
 
         def look(name: str, layer: Layer, x: Tensor, y: Tensor) -> None:
             values = moments_of_output(y)
             if isinstance(layer.module, Normalization):
-                values |= moments_of_sets(layer.module.sets(plain[layer.module](x)))
+                if layer.module.standardizes:
+                    values |= moments_of_sets(layer.module.sets(plain[layer.module](x)))
                 for called, parameter in (("gamma", layer.module.weight), ("beta", layer.module.bias)):
                     if isinstance(parameter, Tensor):
                         values |= moments_of_parameter(called, parameter)

@@ -76,7 +76,11 @@ def scale_invariant_weights(model: nn.Module) -> list[Layer]:
 def _divides_out_scale(unit: NormalizedLayer) -> bool:
     """Whether norm(c W x + b) = norm(W x + b) for every c > 0."""
     norm = unit.norm
+    if unit.standardizes_weights:
+        return True
     if unit.norm_position != "before" or not isinstance(norm, Normalization):
+        return False
+    if not norm.removes_scale:
         return False
     if norm.needs_positions and isinstance(unit.layer, nn.Linear):
         return False  # it leaves vectors as they are

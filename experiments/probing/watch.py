@@ -32,6 +32,7 @@ class Watch:
         self._cadence = Cadence.of(list(self._probes.values()), settings.probe_every, self._length)
         self.overlays = probes.overlays(settings.probes)
         self.seconds = dict.fromkeys(self._probes, 0.0)  # that each has taken, over all executions of the run
+        self.timings: dict[str, float] = {}  # the last that each probe found, by name
 
     def announce(self) -> None:
         """Say which probes look how often."""
@@ -58,6 +59,7 @@ class Watch:
             record.write(live.step, live.epoch, found.values)
             record.write_histograms(live.step, found.histograms)
             record.write_timing(live.step, found.timings)
+            self.timings |= found.timings
         record.write_timing(live.step, {f"time/probes/{name}": seconds for name, seconds in self.seconds.items()})
 
     def report(self, train_seconds: float) -> None:
@@ -78,8 +80,9 @@ class Watch:
                 log.info("  at the start and at the end alone they would still be much for so short a training")
 
     def state(self) -> dict[str, Any]:
-        """For the checkpoint: what the probes remember, and what they have cost."""
-        return {"memory": {name: probe.memory() for name, probe in self._probes.items()}, "seconds": self.seconds}
+        """For the checkpoint: what the probes remember, what they have cost, and what the clock told them."""
+        memory = {name: probe.memory() for name, probe in self._probes.items()}
+        return {"memory": memory, "seconds": self.seconds, "timings": self.timings}
 
     def resume(self, state: dict[str, Any] | None) -> None:
         """Take up what `state` gave; None comes from a checkpoint of an earlier version, when probes had no memory."""
@@ -88,6 +91,7 @@ class Watch:
         for name, probe in self._probes.items():
             probe.remember(state["memory"][name])
         self.seconds = dict(state["seconds"])
+        self.timings = dict(state.get("timings", {}))  # which checkpoints of earlier versions have not
 
 
 def _seed(run_seed: int, step: int) -> int:

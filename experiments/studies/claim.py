@@ -26,6 +26,7 @@ class StudyTest(Strict):
     pairs: bool = False
     outcome: Literal["value", "divergence"] = "value"  # divergence compares the shares of diverged runs
     primary: bool = False  # of the family that Holm's correction is over
+    scales: Annotated[list[Literal["smoke", "cpu", "paper"]], Field(min_length=1)] | None = None  # null: all of them
     asserts: str
 
     @model_validator(mode="after")
@@ -43,6 +44,16 @@ class StudyTest(Strict):
         if self.outcome == "divergence" and self.margin != DIVERGENCE_MARGIN:
             raise ValueError(f"the margin of outcome: divergence is {DIVERGENCE_MARGIN}")
         return self
+
+    @property
+    def question(self) -> tuple[Any, ...]:
+        """What the test asks: equal for two tests that differ only in their words, their scales, or being primary."""
+        asked = self.model_dump(exclude={"asserts", "scales", "primary"})
+        return tuple((key, repr(value)) for key, value in asked.items())
+
+    def belongs_to(self, scale: str) -> bool:
+        """Whether the claim rests on the test at a scale; at another one a test of other arms may stand for it."""
+        return self.scales is None or scale in self.scales
 
     @property
     def named_arms(self) -> list[str]:

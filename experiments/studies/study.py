@@ -61,7 +61,8 @@ class Published(Strict):
 class Scale(Strict):
     """How much of the study is run."""
 
-    expect: str  # how long it takes on what
+    minutes: Annotated[float, Field(gt=0)]  # what it takes on the hardware that `expect` names
+    expect: str  # the same in words, and what is run
     seeds: Seeds
     settings: Overrides = Field(default_factory=list)
     levels: dict[str, list[str]] = Field(default_factory=dict)  # by factor, those that are kept

@@ -65,6 +65,8 @@ def _of_result(run: StudyRun, key: str) -> float | None:
     assert run.result is not None
     numbers = {name: number for name, number in run.result.items() if isinstance(number, int | float)}
     numbers |= run.result["final"]
+    if "/" in key:  # what a probe found by the clock, which not every network has
+        return run.result.get("probe_timings", {}).get(key)
     if key not in numbers:
         raise UserError(f"the metric {key!r} is no key of result.json. {nearest(key, numbers)}{known(numbers)}")
     return numbers[key]
@@ -78,7 +80,7 @@ def _of_modes(run: StudyRun, of: str) -> float | None:
     mode, _, size = place.partition(":")
     wanted = (run.modes["batch_size"] if size == "train" else int(size)) if size else None
     for row in run.modes["modes"]:
-        if row["mode"] == mode and row["batch_size"] == wanted and row["scores"] is not None:
+        if row["mode"] == mode and wanted in (None, row["batch_size"]) and row["scores"] is not None:
             return row["scores"][score]["mean"]
     return None
 

@@ -56,15 +56,31 @@ class Contrast:
 
 
 def contrast(terms: Sequence[tuple[float, Sample]], reference: float = 0.0) -> Contrast:
-    """Of weighted arms, each with at least two values, against a fixed number."""
+    """Of weighted arms, each with at least two values, against a fixed number.
+
+    Arms are told apart by their names. The weights of one that stands there twice are added, since its mean is one
+    number: in (A − B) − (B − D) that of B counts with −2, and with four times its variance.
+    """
+    arms = tuple(arm for _, arm in terms)
+    terms = _once(terms)
     value = math.fsum(weight * _known(arm.mean) for weight, arm in terms) - reference
     parts = [(weight**2 * _known(arm.variance) / arm.n, arm.n - 1) for weight, arm in terms]
     variance = math.fsum(part for part, _ in parts)
-    arms = tuple(arm for _, arm in terms)
     if variance == 0:
         return Contrast(value, 0.0, math.inf, arms)
     df = variance**2 / math.fsum(part**2 / freedom for part, freedom in parts)
     return Contrast(value, math.sqrt(variance), df, arms)
+
+
+def _once(terms: Sequence[tuple[float, Sample]]) -> list[tuple[float, Sample]]:
+    found: list[tuple[float, Sample]] = []
+    for weight, arm in terms:
+        place = next((at for at, (_, other) in enumerate(found) if arm.name and other.name == arm.name), None)
+        if place is None:
+            found.append((weight, arm))
+        else:
+            found[place] = (found[place][0] + weight, arm)
+    return found
 
 
 def _known(number: float | None) -> float:

@@ -43,14 +43,24 @@ class GN:
 
     def __post_init__(self) -> None:
         require_eps(self.eps)
-        if self.num_groups < 1:
-            raise ValueError(f"norm.num_groups={self.num_groups} must be at least 1")
+        require_number_of_groups(self.num_groups)
 
     def __call__(self, num_channels: int) -> GroupNorm:
-        if num_channels % self.num_groups:
-            divisors = ", ".join(str(d) for d in range(1, num_channels + 1) if num_channels % d == 0)
-            raise ValueError(
-                f"norm.num_groups={self.num_groups} does not divide the {num_channels} channels of a layer: "
-                f"choose one of {divisors}"
-            )
+        require_groups(self.num_groups, num_channels)
         return GroupNorm(self.num_groups, num_channels, eps=self.eps, affine=self.affine)
+
+
+def require_number_of_groups(num_groups: int) -> None:
+    """Raise ValueError unless there is a group."""
+    if num_groups < 1:
+        raise ValueError(f"norm.num_groups={num_groups} must be at least 1")
+
+
+def require_groups(num_groups: int, num_channels: int) -> None:
+    """Raise ValueError unless `num_groups` divides the channels of a layer."""
+    if num_channels % num_groups:
+        divisors = ", ".join(str(d) for d in range(1, num_channels + 1) if num_channels % d == 0)
+        raise ValueError(
+            f"norm.num_groups={num_groups} does not divide the {num_channels} channels of a layer: "
+            f"choose one of {divisors}"
+        )

@@ -21,13 +21,34 @@ class Normalization(nn.Module, ABC):
     needs_positions: ClassVar[bool] = False
     """True if the layer normalizes over the positions of a feature map alone: a vector (N, C) then stays as it is."""
 
+    standardizes: ClassVar[bool] = True
+    """Whether the layer with γ = 1 and β = 0 brings every set of `sets` in training to mean 0 and variance σ²/(σ² + ε),
+    with σ² the population variance of the set. (A set of one value is not normalized.)"""
+
+    removes_scale: ClassVar[bool] = True
+    """Whether norm(c x) = norm(x) in training for every c > 0, ε aside, and likewise where a layer's bias stands beside
+    what is scaled, if the norm removes it."""
+
+    standardizes_weights: ClassVar[bool] = False
+    """True if the weights of the layer that the norm belongs to are to be standardized (`NormalizedLayer` does it)."""
+
+    depends_on_batch: ClassVar[bool] = False
+    """True if an image's output depends on the other images of the batch in evaluation too."""
+
     @abstractmethod
     def sets(self, x: Tensor) -> Tensor:
-        """The values of x, (N, C) or (N, C, H, W), a row for each set that the layer normalizes: (sets, values in one).
+        """The values of x, (N, C) or (N, C, H, W), a row for each set of values that share their statistics.
 
-        With γ = 1 and β = 0 the layer brings every set in training to mean 0 and variance σ²/(σ² + ε), with σ² the
-        population variance of the set. A set of one value is not normalized.
+        The shape is (sets, values in one); what the layer makes of a set is said by `standardizes`.
         """
+
+
+class NormWithActivation(Normalization):
+    """Base of the norms that are an activation too: no ReLU follows them."""
+
+    @abstractmethod
+    def drop_activation(self) -> None:
+        """Make this layer a norm alone, for a place that is followed by no activation. Called before training."""
 
 
 class RunningStatistics(Normalization):
@@ -35,9 +56,14 @@ class RunningStatistics(Normalization):
 
         y = γ (x − μ) / √(σ² + ε) + β
 
-    with μ and σ² of shape (C,) per batch: such a layer is the only kind whose output depends on the mode and on the
-    other images of a batch, and in evaluation it is a fixed affine map per channel. γ and β may be None (1 and 0).
+    with μ and σ² of shape (C,) per batch: such a layer is the only kind whose output depends on the mode, and in
+    evaluation it is a fixed affine map per channel. γ and β may be None (1 and 0). A subclass with another map of μ and
+    σ² overrides `affine_map`; what else may differ is said by the class variables.
     """
+
+    affine_in_evaluation: ClassVar[bool] = True
+    """False in a subclass that combines the running statistics with those of each sample: it then is no fixed affine
+    map in evaluation, and `affine_map` has no meaning."""
 
     plain_in_training: ClassVar[bool] = True
     """False in a subclass whose training mode is anything but the equation above with the batch's mean and population
@@ -48,6 +74,10 @@ class RunningStatistics(Normalization):
     bias: nn.Parameter | None
     running_mean: Tensor
     running_var: Tensor
+
+    held: bool = False
+    """True while training mode is only measured (`experiments.evaluate.batch_statistics`): a layer whose output in
+    training depends on its running statistics or counters then leaves them, so that no batch has a say in the next."""
 
     def sets(self, x: Tensor) -> Tensor:
         """Channels: (C, N) of (N, C), (C, N·H·W) of (N, C, H, W)."""

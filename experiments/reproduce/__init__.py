@@ -1,0 +1,1 @@
+"""Everything in one command: the checks and the studies that claims need, then the report."""
