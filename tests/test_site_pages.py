@@ -168,3 +168,23 @@ def test_words_stand_out_in_both_schemes(scheme):
     for line in (f"c{place}" for place in range(8)):
         light, dark = sorted((luminance(found[line]), luminance(found["paper"])), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 3, line
+
+
+def test_many_arms_that_are_put_together_stand_behind_these(tmp_path):
+    inner = [f"{norm} · {rate}" for norm in made.ARMS for rate in range(20)]
+    content = made.summary("max_learning_rate", names=inner, seeds=2)
+    for norm in made.ARMS:
+        values = {"test_accuracy": {"0": 0.5, "1": 0.7}}
+        runs = {seed: {"status": "finished", "folder": None} for seed in ("0", "1")}
+        content["arms"][norm] = {"overrides": [], "runs": runs, "values": values}
+    content["metrics"] = {**made.METRICS, "excess_churn": {**made.ACCURACY, "label": "excess churn (%)"}}
+    content["pairs"] = {"excess_churn": {"bn | ln": {"0": 0.125}}}
+    made.write_summary(tmp_path, content, curves=False)
+    build(tmp_path, tmp_path / "report", tmp_path / "kept", lambda sources: [])
+    page = Page((tmp_path / "report" / "studies" / "max_learning_rate-cpu.html").read_text())
+    assert page.mistakes == []
+    assert page.text.index("no norm 2 60 ± 14") < page.text.index("The 60 arms that these are put together from")
+    assert "bn | ln excess churn (%) 12.5" in page.text
+    charts = [picture["aria-label"] for picture in page.all("svg") if picture.get("role") == "img"]
+    assert len(charts) == 1  # steps have no number in what is put together, and pairs are no number of an arm
+    assert "bn · 3" not in charts[0]

@@ -30,7 +30,9 @@ class Work:
     studies: tuple[StudyWork, ...]
 
 
-def work(claims: Iterable[Claim], studies: dict[str, Study], scale: str, everything: bool, checks: Sequence[str]) -> Work:
+def work(
+    claims: Iterable[Claim], studies: dict[str, Study], scale: str, everything: bool, checks: Sequence[str]
+) -> Work:
     """The checks and studies that the claims need; the quickest study first, so that answers come early.
 
     Args:
