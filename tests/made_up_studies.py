@@ -87,7 +87,7 @@ def write_curves(folder: Path, best: float, points: int = 20) -> None:
 
 def evidence(check: str = "some_check", holds: bool = False, **changes: Any) -> dict[str, Any]:
     """The content of a check's file."""
-    numbers = {"largest": 4.5, "of_a_hundred": 12}
+    numbers = {"largest": 4.5, "of_a_hundred": 12.0, "parameters": 269722.0}
     content = {"schema": 1, "check": check, "holds": holds, "sentence": "It is 4.5.", "numbers": numbers}
     return {**content, "commit": COMMIT, "clean": True, "seconds": 0.1, **changes}
 

@@ -114,7 +114,7 @@ def test_filters_are_named_and_hidden_without_a_script(report):
 def test_the_page_of_a_study(report):
     page = Page(pages(report)["studies/moments-cpu.html"])
     assert "What does <moments> show?" in page.text
-    for words in ("+3.12", "margin 0.30 points", "= 0.012", "83 %", "bn against no norm", "real but negligible"):
+    for words in ("+3.12", "margin 0.30 points", " 0.012 ", "83 %", "bn against no norm", "real but negligible"):
         assert words in page.text.replace("\N{NO-BREAK SPACE}", " "), words
     assert "Test accuracy (%), evaluation mode" in page.text
     labels = [picture["aria-label"] for picture in page.all("svg") if picture.get("role") == "img"]
@@ -140,7 +140,7 @@ def test_checks_with_their_numbers_and_claims(report):
     text = Page(pages(report)["checks.html"]).text
     assert "contradicted It is 4.5." in text
     assert "Decides 1.1 (The range is fixed.)" in text
-    assert "of a hundred 12" in text
+    assert "of a hundred 12 parameters 269,722" in text
 
 
 def channels(colour):
