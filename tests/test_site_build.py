@@ -116,6 +116,15 @@ def test_stale_pages_go_and_nothing_else(make, tmp_path):
     assert (report / "studies" / "notes.html").read_text() == "mine"
 
 
+def test_a_stale_page_that_someone_replaced_stays(make, tmp_path):
+    make()
+    page = tmp_path / "outputs" / "report" / "studies" / "dropout-cpu.html"
+    page.write_text("mine")
+    (tmp_path / "outputs" / "studies" / "dropout-cpu" / "summary.json").unlink()
+    make()
+    assert page.read_text() == "mine"
+
+
 def test_a_page_of_ones_own_is_not_written_over(make, tmp_path):
     place = tmp_path / "outputs" / "report" / "norms"
     place.mkdir(parents=True)
@@ -180,6 +189,16 @@ def test_kept_numbers_stand_in_for_those_that_are_not_whole(make, tmp_path):
     make()
     assert "Kept result" not in page.read_text()
     assert "Not complete" in page.read_text()
+
+
+def test_checks_made_here_go_before_kept_ones(make, tmp_path):
+    for check in ("some_check", "another_check"):
+        made.write_evidence(tmp_path / "kept", made.evidence(check, sentence=f"{check} as it was kept."))
+    make()
+    text = (tmp_path / "outputs" / "report" / "checks.html").read_text()
+    assert "another_check as it was kept." in text
+    assert "some_check as it was kept." not in text
+    assert "It is 4.5." in text
 
 
 def test_no_pytorch_and_no_matplotlib(tmp_path):
