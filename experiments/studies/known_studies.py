@@ -41,8 +41,9 @@ def known_studies() -> dict[str, KnownStudy]:
 
 def _known(study: Study) -> KnownStudy:
     pairs: dict[str, tuple[tuple[str, str], ...]] = {}
-    for pair in getattr(study, "pairs", ()):
-        pairs[pair.key] = (*pairs.get(pair.key, ()), pair.arms)
+    for pair in study.pairs:
+        first, second = pair.arms
+        pairs[pair.key] = (*pairs.get(pair.key, ()), (first, second))
     return KnownStudy(
         claims=tuple(study.claims),
         arms={scale: _arms(study, scale) for scale in study.scales},
@@ -58,7 +59,7 @@ def _arms(study: Study, scale: str) -> tuple[str, ...]:
 
 
 def _metrics(study: Study) -> dict[str, KnownMetric]:
-    found = (*study.metrics, *getattr(study, "pairs", ()))
+    found = (*study.metrics, *study.pairs)
     return {
         metric.key: KnownMetric(metric.margin, getattr(metric, "ratio", False), metric.better)
         for metric in found
