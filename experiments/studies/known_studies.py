@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from experiments.studies.metric import Metric, Pair
 from experiments.studies.study import Study, load, names
 
 
@@ -59,7 +60,7 @@ def _arms(study: Study, scale: str) -> tuple[str, ...]:
 
 
 def _metrics(study: Study) -> dict[str, KnownMetric]:
-    found = (*study.metrics, *study.pairs)
+    found: list[Metric | Pair] = [*study.metrics, *study.pairs]
     return {
         metric.key: KnownMetric(metric.margin, getattr(metric, "ratio", False), metric.better)
         for metric in found
