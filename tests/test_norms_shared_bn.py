@@ -78,12 +78,3 @@ def test_scales_that_branches_share_are_not_zeroed():
     for block in build("resnet20", "bn", initialization=zero).blocks:
         assert torch.all(block.branch_norm.weight == 0)
         assert torch.all(block.first.norm.weight == 1)
-
-
-def test_a_resumed_run_has_the_same_bits(made, tmp_path):
-    """Through a checkpoint, whose file holds every name."""
-    whole = made("norm=shared_bn", "epochs=2")
-    state = whole.checkpoint["model"]
-    assert {name for name in state if name.endswith("norm.weight")} == {
-        f"{layer}.norm.weight" for layer in ("first", "second", "hidden")
-    }
