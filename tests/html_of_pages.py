@@ -2,11 +2,11 @@
 
 from html.parser import HTMLParser
 
-VOID = {"meta", "link", "img", "br", "hr", "input"}
+VOID = {"meta", "link", "img", "br", "hr", "input", "wbr"}
 
 
 class Page(HTMLParser):
-    """Elements with their attributes, the text outside of style sheets, and every mistake of nesting."""
+    """Elements with their attributes, the text outside of styles and scripts, and every mistake of nesting."""
 
     def __init__(self, text: str):
         super().__init__()
@@ -44,5 +44,5 @@ class Page(HTMLParser):
             self._words.append(" ")
 
     def handle_data(self, data: str) -> None:
-        if "style" not in self._open:
+        if not {"style", "script"} & set(self._open):
             self._words.append(data)

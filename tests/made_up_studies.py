@@ -14,10 +14,9 @@ from experiments.verdicts.verdict import Verdict
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 ARMS = ("bn", "ln", "no norm")
 NORMS = {"bn": "bn", "ln": "ln", "no norm": "none"}
-METRICS = {
-    "test_accuracy": {"label": "test accuracy (%)", "percent": True, "better": "higher", "margin": 0.003, "ratio": False},
-    "steps": {"label": "steps to 60 %", "percent": False, "better": "lower", "margin": 1.25, "ratio": True},
-}  # fmt: skip
+ACCURACY = {"label": "test accuracy (%)", "percent": True, "better": "higher", "margin": 0.003, "ratio": False}
+STEPS = {"label": "steps to 60 %", "percent": False, "better": "lower", "margin": 1.25, "ratio": True}
+METRICS = {"test_accuracy": ACCURACY, "steps": STEPS}
 
 
 def summary(study: str = "moments", scale: str = "cpu", seeds: int = 3, **changes: Any) -> dict[str, Any]:
@@ -88,7 +87,7 @@ def write_curves(folder: Path, best: float, points: int = 20) -> None:
 
 def evidence(check: str = "some_check", holds: bool = False, **changes: Any) -> dict[str, Any]:
     """The content of a check's file."""
-    numbers = {"largest": 4.5, "of_a_hundred": 12}
+    numbers = {"largest": 4.5, "of_a_hundred": 12.0, "parameters": 269722.0}
     content = {"schema": 1, "check": check, "holds": holds, "sentence": "It is 4.5.", "numbers": numbers}
     return {**content, "commit": COMMIT, "clean": True, "seconds": 0.1, **changes}
 

@@ -80,7 +80,7 @@ def test_cells(mean, sd, share, text):
 @pytest.mark.usefixtures("blank_figures")
 def test_the_page(small_study, train_py, outputs):
     def change(**scales):
-        smoke = {"expect": "seconds", "seeds": [0, 1], "settings": ["epochs=null", "steps=2", *PROBED]}
+        smoke = {"expect": "seconds", "minutes": 1, "seeds": [0, 1], "settings": ["epochs=null", "steps=2", *PROBED]}
         small_study(scales={"smoke": smoke}, charts=["gradient_depth"], question="Is 1 < 2 & so on?")
 
     change()

@@ -41,6 +41,7 @@ def _environment(folders: tuple[Path, ...]) -> Environment:
         "short": short,
         "p_value": p_value,
         "count": count,
+        "breakable": breakable,
     }
     return environment
 
@@ -95,6 +96,11 @@ def p_value(value: float | None) -> str:
     if value < 1e-4:
         return f"<{SPACE}0.0001"
     return f"={SPACE}{value:.{2 if value >= 0.1 else 3 if value >= 0.01 else 4}f}"
+
+
+def breakable(name: str) -> Markup:
+    """A name that may go on in the next line after each underscore."""
+    return Markup("_<wbr>").join(name.split("_"))
 
 
 def _unsigned_zero(text: str) -> str:

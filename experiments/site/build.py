@@ -34,11 +34,14 @@ class Report:
 
 
 def judge(found: Sources) -> Sequence[Decided]:
-    """What came of each claim of the ledger; scipy and statsmodels are imported here, which takes seconds."""
-    from experiments.studies.decide import decide
-    from experiments.studies.ledger import load
+    """What came of each claim of the ledger, whose rows need not all have their study yet.
 
-    return decide(load(), found.summaries, found.evidence)
+    scipy and statsmodels are imported here, which takes seconds.
+    """
+    from experiments.studies.decide import decide
+    from experiments.studies.ledger import read
+
+    return decide(read(), found.summaries, found.evidence)
 
 
 def build(outputs: Path, folder: Path, kept: Path = KEPT, judge: Judge = judge) -> Report:

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from experiments.report.page import render
+from experiments.report.page import number, render, short
 from experiments.site import norm_page, study_file, study_page
 from experiments.site.norm_docs import norm_docs
 from experiments.site.rows import STATES, Row, page_of
@@ -158,5 +158,17 @@ def _checks(sources: Sources, rows: Sequence[Row]) -> Page:
         check: [(row["id"], row["anchor"], row["claim"]) for row in rows if check in row["by"]]
         for check in sources.evidence
     }
-    values = {"checks": [{**found, "claims": claims[check]} for check, found in sources.evidence.items()]}
+    values = {
+        "checks": [
+            {**found, "claims": claims[check], "texts": [(key, plain(one)) for key, one in found["numbers"].items()]}
+            for check, found in sources.evidence.items()
+        ]
+    }
     return _page("checks.html", "checks.html", lambda: values, values)
+
+
+def plain(value: float | None) -> str:
+    """A number of a check: whole ones in full, others to four digits."""
+    if value is not None and float(value).is_integer() and abs(value) < 1e15:
+        return number(value, 0)
+    return short(value)

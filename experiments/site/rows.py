@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments.report.page import MINUS, points, short
+from experiments.report.page import MINUS, SPACE, p_value, points, short
 from experiments.site.sources import Evidence, Summary
 from experiments.studies.claim import StudyTest
 from experiments.studies.decided import Decided, Part
@@ -115,8 +115,8 @@ def _numbers(verdict: Verdict, shares: bool) -> dict[str, Any]:
         "n": ", ".join(map(str, verdict.n if len(set(verdict.n)) > 1 else verdict.n[:1])),
         "fewest": min(verdict.n, default=0),
         "power": verdict.power,
-        "p": verdict.p,
-        "adjusted_p": verdict.adjusted_p,
+        "p": _bare(verdict.p),
+        "adjusted_p": _bare(verdict.adjusted_p),
         "margins": in_margins(verdict),
     }  # fmt: skip
 
@@ -137,6 +137,11 @@ def _interval(verdict: Verdict, shares: bool) -> str:
     if verdict.low is None or verdict.high is None:
         return ""
     return f"[{', '.join(amount(end, verdict.ratio, shares) for end in (verdict.low, verdict.high))}]"
+
+
+def _bare(p: float | None) -> str:
+    """A probability for a column of them: only a bound has its sign."""
+    return p_value(p).removeprefix(f"={SPACE}")
 
 
 def in_margins(verdict: Verdict) -> float | None:

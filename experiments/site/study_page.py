@@ -32,7 +32,9 @@ def values(summary: Summary, method: dict[str, Any], claims: Sequence[Row], outp
         outputs: where runs are. report: the report's folder, which links start from.
     """
     name, scale = summary["study"], summary["scale"]
-    metrics = summary["metrics"]
+    metrics = of_runs(summary)
+    arms = {arm: arm_row(arm, found, metrics) for arm, found in summary["arms"].items()}
+    cells = cells_of(summary) if len(arms) > MOST_ARMS else []
     page = report / page_of(name, scale)
     details = details_of(summary, outputs)
     return {
@@ -41,7 +43,10 @@ def values(summary: Summary, method: dict[str, Any], claims: Sequence[Row], outp
         "kept": kept_words(summary),
         "labels": [metric["label"] for metric in metrics.values()],
         "columns": [f"[{place}]" for place in range(1, len(metrics) + 1)],
-        "arms": [arm_row(arm, found, metrics) for arm, found in summary["arms"].items()],
+        "arms": [row for arm, row in arms.items() if arm not in cells],
+        "cells": [arms[arm] for arm in cells],
+        "tuned": summary.get("tuning", {}),
+        "pairs": list(_pairs(summary)),
         "claims": [{**row, "parts": [_drawn(part) for part in row["parts"]]} for row in claims],
         "charts": overview(summary, method["published"]),
         "curves": curves(summary, outputs) if summary["source"] == "local" else [],
@@ -86,15 +91,25 @@ def _link(target: Path, page: Path) -> str:
     return Path(os.path.relpath(target, page.parent)).as_posix()
 
 
+def of_runs(summary: Summary) -> dict[str, Any]:
+    """The metrics that runs have, not pairs of arms."""
+    return {key: metric for key, metric in summary["metrics"].items() if key not in summary.get("pairs", {})}
+
+
+def cells_of(summary: Summary) -> list[str]:
+    """The arms that others put together; none where nothing is put together."""
+    alone = [arm for arm, found in summary["arms"].items() if not reduced(found)]
+    return alone if len(alone) < len(summary["arms"]) else []
+
+
 def overview(summary: Summary, published: Sequence[dict[str, Any]]) -> list[Chart]:
     """A chart of dots for each metric; of many arms, of those alone that put others together."""
-    arms = summary["arms"]
+    cells = cells_of(summary) if len(summary["arms"]) > MOST_ARMS else []
+    arms = {arm: found for arm, found in summary["arms"].items() if arm not in cells}
     if len(arms) > MOST_ARMS:
-        arms = {arm: found for arm, found in arms.items() if reduced(found)}
-    if not 0 < len(arms) <= MOST_ARMS:
         return []
     charts = []
-    for key, metric in summary["metrics"].items():
+    for key, metric in of_runs(summary).items():
         found = {arm: list(one["values"].get(key, {}).values()) for arm, one in arms.items()}
         theirs: dict[str, list[Published]] = {}
         for one in published:
@@ -131,7 +146,7 @@ def curves(summary: Summary, outputs: Path) -> list[tuple[str, Panels]]:
 
 def _runs(summary: Summary, outputs: Path, page: Path) -> Iterator[dict[str, Any]]:
     """Every run; its folder is linked where it is here."""
-    metrics = list(summary["metrics"].items())
+    metrics = list(of_runs(summary).items())
     for arm, found in summary["arms"].items():
         for seed, run in found["runs"].items():
             if run["folder"] is None:
@@ -149,6 +164,15 @@ def _runs(summary: Summary, outputs: Path, page: Path) -> Iterator[dict[str, Any
                     for key, metric in metrics
                 ],
             }
+
+
+def _pairs(summary: Summary) -> Iterator[dict[str, Any]]:
+    """Numbers of two arms together."""
+    for key, found in summary.get("pairs", {}).items():
+        metric = summary["metrics"][key]
+        for arms, values in found.items():
+            text = cell_text(values, metric["percent"])
+            yield {"arms": arms, "metric": metric["label"], "text": text, "n": len(values)}
 
 
 def _beside_ours(summary: Summary, published: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from experiments.report.page import number, short
 
+LARGEST = 1e100  # of what is shown; beyond it arithmetic overflows
 WIDE = 1000.0  # ratio of the largest to the smallest positive value from which on an axis is logarithmic
 
 
@@ -20,10 +21,12 @@ class Axis:
     percent: bool = False
 
     def place(self, value: float) -> float:
-        """0 at the low end, 1 at the high one."""
+        """0 at the low end, 1 at the high one; what lies beyond an end is put there."""
         if self.log:
-            return math.log(value / self.low) / math.log(self.high / self.low)
-        return (value - self.low) / (self.high - self.low)
+            share = (math.log(value) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
+        else:
+            share = (value - self.low) / (self.high - self.low)
+        return min(max(share, 0.0), 1.0)
 
     @property
     def ticks(self) -> list[tuple[float, str]]:
@@ -43,7 +46,7 @@ def axis(values: Iterable[float], log: bool | None = None, percent: bool = False
     Args:
         log: whether it is logarithmic; None: where positive values are a thousand times apart.
     """
-    found = list(values)
+    found = [min(max(value, -LARGEST), LARGEST) for value in values]
     low, high = min(found), max(found)
     if log is None:
         log = low > 0 and high > WIDE * low

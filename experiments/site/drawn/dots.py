@@ -8,7 +8,7 @@ from experiments.site.drawn.axis import Axis, axis
 from experiments.site.drawn.svg import Chart, circle, polyline, segment, svg, text
 
 WIDTH, ROW, RIGHT, TOP, BOTTOM = 400.0, 19.0, 14.0, 6.0, 24.0
-LETTER, LONGEST = 7.4, 180.0  # units that a letter takes on average, and the names of arms at most
+LETTER, LONGEST = 7.2, 205.0  # units that a letter takes on average, and the names of arms at most
 
 
 @dataclass(frozen=True)
