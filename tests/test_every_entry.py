@@ -104,7 +104,7 @@ WRITERS: dict[str, Callable[[Path], dict[str, str]]] = {
 }
 
 # The network for what is no picture of 8x8 pixels.
-NETWORKS = {"heterogeneous": ("model=mlp", "model.width=1")}
+NETWORKS = {"heterogeneous": ("model=mlp", "model.width=1"), "text": ("model=lstm", "dataset.window=5")}
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
