@@ -36,6 +36,7 @@ class Dataset:
     mean, std: per channel over all pixels of all official training images, scaled to [0, 1] (population standard
     deviation, not an average of per-image ones); they do not change when a subset is selected.
     digests: sha256 of the whole official splits, as "train_images", "train_labels", "test_images", "test_labels".
+    codes: whether the values are codes (of characters) rather than intensities: then they must stay as they are.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Dataset:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     digests: dict[str, str]
+    codes: bool = False
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

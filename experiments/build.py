@@ -66,6 +66,21 @@ def dataset(config: dict) -> Dataset:
     return _call("dataset", select, whole, **chosen)
 
 
+def check_codes(config: dict, images: Dataset) -> None:
+    """Refuse to scale or augment values that are codes, which would make other codes of them, or none.
+
+    Raises:
+        UserError: when the settings ask for it.
+    """
+    if not images.codes:
+        return
+    name, scaling = config["dataset"]["name"], config["dataset"]["scaling"]
+    if scaling != "raw":
+        raise UserError(f"dataset.scaling={scaling}: the values of {name} are codes of characters; leave it at raw")
+    if augmentation(config) != Augmentation.none():
+        raise UserError(f"dataset.augmentation: the values of {name} are codes of characters; switch all of it off")
+
+
 def model(config: dict, images: Dataset) -> nn.Module:
     """The network for a dataset, initialized, on the CPU."""
     return network(config, images.image_shape, images.num_classes)

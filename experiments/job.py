@@ -117,6 +117,7 @@ def build_parts(config: dict[str, Any], settings: Settings) -> Parts:
     set_threads(settings.threads)
     configure(device, settings.tf32)
     dataset = build.dataset(config)
+    build.check_codes(config, dataset)
     count = len(dataset.train.labels)
     if settings.batch_size > count:
         raise UserError(

@@ -6,6 +6,7 @@ from typing import Any
 
 import safetensors
 import safetensors.torch
+import torch
 from torch import nn
 
 from experiments import atomic
@@ -14,12 +15,8 @@ from experiments.errors import UserError
 
 def write(path: Path, model: nn.Module, about: dict[str, Any]) -> None:
     """Write the state of `model` under its own names; `about` goes into the file's metadata, as JSON."""
-    # a channels_last tensor is not contiguous, and safetensors stores none of those, nor one tensor under two names
-    state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    seen: set[int] = set()
-    for name, tensor in state.items():
-        state[name] = tensor.clone() if tensor.data_ptr() in seen else tensor
-        seen.add(tensor.data_ptr())
+    # safetensors stores neither tensors that are not contiguous (channels_last) nor those that share their memory
+    state = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in model.state_dict().items()}
     # one entry: safetensors writes several in a random order, and the same weights shall be the same bytes
     content = safetensors.torch.save(state, {"normlab": json.dumps(about)})
     atomic.write(path, lambda file: file.write(content))

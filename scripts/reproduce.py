@@ -17,6 +17,7 @@ What each study prints goes to outputs/reproduce/STUDY-SCALE.log. Exit code 0: d
 run. 2: something is wrong with what was asked for, in one line. 130, 143: stopped.
 """
 
+import signal
 import sys
 from pathlib import Path
 
@@ -34,6 +35,8 @@ def main(arguments: list[str]) -> int:
         from experiments.progress import console_log
         from experiments.reproduce.command import reproduce  # after --help, which is quick
 
+        # SIGTERM ends this program as Ctrl-C does: the study that runs is asked to save and stop
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
         with console_log(None):
             return reproduce(arguments)
     except UserError as error:

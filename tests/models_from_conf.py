@@ -24,6 +24,7 @@ def names_in(group: str) -> list[str]:
 SHALLOW = [
     name for name in names_in("model") if not name.endswith(("32", "34", "44", "50", "56", "110", "net8", "plain8"))
 ]
+SEQUENCE = ["lstm", "transformer"]  # whose norms stand elsewhere than between a layer and its activation
 TORCHVISION = [name for name in names_in("model") if name in ("resnet18", "resnet34", "resnet50")]
 
 

@@ -37,10 +37,15 @@ def test_norm(made, norm):
     assert run.folder.name.startswith(f"synthetic-small_cnn-{norm}-seed0-")
 
 
+# norms that are activations too, where a model has its norms after the ReLU
+BEFORE = dict.fromkeys(("frn", "evonorm_s0"), ("model.norm_position=before",))
+
+
 @pytest.mark.parametrize("norm", NORMS)
 def test_norm_on_vectors_too(train_py, outputs, norm):
     """In the perceptron a norm works, or is refused in one line because it needs positions."""
-    words = (f"norm={norm}", "model=mlp", "model.hidden=[16]", "model.width=1.0", *SUITED.get(norm, ()))
+    suited = (*SUITED.get(norm, ()), *BEFORE.get(norm, ()))
+    words = (f"norm={norm}", "model=mlp", "model.hidden=[16]", "model.width=1.0", *suited)
     said = train_py(*words_of(outputs, "epochs=null", "steps=2", *words))
     if said.code == 0:
         assert "finished: test accuracy" in said.out
@@ -99,7 +104,7 @@ WRITERS: dict[str, Callable[[Path], dict[str, str]]] = {
 }
 
 # The network for what is no picture of 8x8 pixels.
-NETWORKS = {"heterogeneous": ("model=mlp", "model.width=1")}
+NETWORKS = {"heterogeneous": ("model=mlp", "model.width=1"), "text": ("model=lstm", "dataset.window=5")}
 
 
 @pytest.mark.parametrize("dataset", DATASETS)

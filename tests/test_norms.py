@@ -12,11 +12,17 @@ from models.norms.normalization import Normalization
 
 EPS = 1e-5
 MAPS, VECTORS = (3, 15, 5, 7), (7, 15)  # (N, C, H, W), (N, C)
-PER_CHANNEL = ["bn", "bn_scratch", "gn", "in", "ln", "ln_channels", "noisy_bn"]
-BATCH = ["bn", "bn_scratch", "noisy_bn"]
+AFFINE = ["bn", "bn_scratch", "cumulative_bn", "gn", "in", "ln", "ln_channels", "noisy_bn", "ws_gn"]
+PER_CHANNEL = [*AFFINE, "shared_bn"]
+BATCH = ["bn", "bn_scratch", "cumulative_bn", "noisy_bn", "shared_bn"]
+RUNNING = [*BATCH, "as_written", "brn", "frozen_bn", "ghost_bn", "switchable"]
 WITHOUT = ["none", "noise"]  # which normalize nothing
+# other formulas: tests/test_norms_of_samples.py, _running.py, _as_written.py
+ELSEWHERE = {"as_written", "brn", "evonorm_s0", "frn", "frozen_bn", "ghost_bn", "rms", "switchable"}
+HERE = [name for name in names_in("norm") if name not in ELSEWHERE]
 SILENT = {"shift": 0.0, "scale": 1.0, "sample_shift": 0.0, "sample_scale": 0.0}  # the noise: tests/test_norms_noise.py
-SPECIAL: dict[str, dict[str, Any]] = {"gn": {"num_groups": 5}, "noisy_bn": SILENT, "noise": SILENT}
+SPECIAL: dict[str, dict[str, Any]] = {"noisy_bn": SILENT, "noise": SILENT}
+SPECIAL |= {name: {"num_groups": 5} for name in ("gn", "ws_gn", "evonorm_s0")}
 
 
 def standardized(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
@@ -32,13 +38,13 @@ def standardized_groups(x: np.ndarray, num_groups: int) -> np.ndarray:
 def reference(name: str, x: np.ndarray) -> np.ndarray:
     """x̂ of the norm called `name` in training mode."""
     match name:
-        case "bn" | "bn_scratch" | "noisy_bn":
+        case "bn" | "bn_scratch" | "cumulative_bn" | "noisy_bn" | "shared_bn":
             return standardized(x, (0, *range(2, x.ndim)))
         case "ln" | "ln_chw":
             return standardized(x, tuple(range(1, x.ndim)))
         case "ln_channels":
             return standardized(x, (1,))
-        case "gn":
+        case "gn" | "ws_gn":
             return standardized_groups(x, 5)
         case "in":
             return standardized(x, (2, 3)) if x.ndim == 4 else x
@@ -63,7 +69,7 @@ def noise(shape: tuple[int, ...], seed: int = 0) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("shape", [MAPS, VECTORS])
-@pytest.mark.parametrize("name", names_in("norm"))
+@pytest.mark.parametrize("name", HERE)
 def test_output_is_the_formula(name: str, shape: tuple[int, ...]) -> None:
     x = noise(shape)
     module = layer(name, x)
@@ -80,7 +86,7 @@ def test_output_is_the_formula(name: str, shape: tuple[int, ...]) -> None:
     np.testing.assert_allclose(module(x).detach().numpy(), expected, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", [*PER_CHANNEL, "ln_chw"])
+@pytest.mark.parametrize("name", [*AFFINE, "ln_chw"])
 def test_without_affine_the_layer_has_no_parameters(name: str) -> None:
     module = make_norm(name, affine=False, **SPECIAL.get(name, {}))(15).double()
     x = noise(MAPS)
@@ -90,7 +96,7 @@ def test_without_affine_the_layer_has_no_parameters(name: str) -> None:
     assert module.bias is None
 
 
-@pytest.mark.parametrize("name", ["gn", "in", "ln", "ln_channels", "ln_chw"])
+@pytest.mark.parametrize("name", ["evonorm_s0", "frn", "gn", "in", "ln", "ln_channels", "ln_chw", "rms", "ws_gn"])
 def test_per_sample_norms_are_the_same_in_evaluation_and_see_one_sample_only(name: str) -> None:
     x = noise(MAPS)
     module = layer(name, x)
@@ -100,9 +106,10 @@ def test_per_sample_norms_are_the_same_in_evaluation_and_see_one_sample_only(nam
     assert list(module.buffers()) == []
 
 
-@pytest.mark.parametrize("name", BATCH)
+@pytest.mark.parametrize("name", [name for name in BATCH if name != "cumulative_bn"])
 def test_batch_norm_evaluates_with_the_running_statistics(name: str) -> None:
-    module = make_norm(name, momentum=1.0)(15).double()
+    module = make_norm(name)(15).double()
+    module.momentum = 1.0
     x = noise(MAPS)
     module(x)  # with momentum 1 the running statistics are the last batch's
     columns = np.moveaxis(x.numpy(), 1, -1).reshape(-1, 15)
@@ -127,8 +134,8 @@ def test_every_norm_layer_carries_the_marker_and_starts_at_one_and_zero(name: st
     module = make_norm(name)(16)
     assert isinstance(module, Normalization)
     module(noise((2, 16, 3, 3)).float())
-    assert torch.all(module.weight == 1)
-    assert torch.all(module.bias == 0)
+    assert module.weight is None or torch.all(module.weight == 1)
+    assert module.bias is None or torch.all(module.bias == 0)
 
 
 @pytest.mark.parametrize("name", WITHOUT)
@@ -136,7 +143,7 @@ def test_no_norm_is_no_normalization(name: str) -> None:
     assert not isinstance(make_norm(name)(16), Normalization)
 
 
-@pytest.mark.parametrize("name", BATCH)
+@pytest.mark.parametrize("name", RUNNING)
 @pytest.mark.parametrize("shape", [(1, 4), (1, 4, 1, 1)])
 def test_batch_norm_refuses_one_value_per_channel(name: str, shape: tuple[int, ...]) -> None:
     module = make_norm(name)(4)
@@ -145,15 +152,16 @@ def test_batch_norm_refuses_one_value_per_channel(name: str, shape: tuple[int, .
     assert module.eval()(torch.randn(shape)).shape == shape
 
 
-@pytest.mark.parametrize("name", BATCH)
+@pytest.mark.parametrize("name", RUNNING)
 def test_batch_norm_refuses_sequences(name: str) -> None:
     with pytest.raises(ValueError, match=r"not the shape \(2, 4, 5\)"):
         make_norm(name)(4)(torch.randn(2, 4, 5))
 
 
-def test_group_norm_names_groups_channels_and_divisors() -> None:
+@pytest.mark.parametrize("name", ["evonorm_s0", "gn", "ws_gn"])
+def test_group_norm_names_groups_channels_and_divisors(name: str) -> None:
     with pytest.raises(ValueError, match=r"num_groups=7 does not divide the 16 channels.* 1, 2, 4, 8, 16$"):
-        make_norm("gn", num_groups=7)(16)
+        make_norm(name, num_groups=7)(16)
 
 
 @pytest.mark.parametrize(
@@ -173,19 +181,20 @@ def test_elementwise_affine_refuses_another_size() -> None:
 
 
 @pytest.mark.parametrize("change", [{"eps": 0.0}, {"eps": -1e-5}, {"momentum": 1.5}, {"momentum": -0.1}])
-@pytest.mark.parametrize("name", BATCH)
+@pytest.mark.parametrize("name", [name for name in RUNNING if name != "cumulative_bn"])
 def test_impossible_batch_norm_settings_are_refused(name: str, change: dict[str, float]) -> None:
     (key, value), *_ = change.items()
     with pytest.raises(ValueError, match=f"norm.{key}={value}"):
         make_norm(name, **change)
 
 
-@pytest.mark.parametrize("name", ["gn", "in", "ln", "ln_channels", "ln_chw"])
+@pytest.mark.parametrize("name", ["evonorm_s0", "frn", "gn", "in", "ln", "ln_channels", "ln_chw", "rms", "ws_gn"])
 def test_eps_must_be_positive(name: str) -> None:
     with pytest.raises(ValueError, match=r"norm.eps=0"):
         make_norm(name, eps=0.0)
 
 
-def test_group_norm_needs_a_group() -> None:
+@pytest.mark.parametrize("name", ["evonorm_s0", "gn", "ws_gn"])
+def test_group_norm_needs_a_group(name: str) -> None:
     with pytest.raises(ValueError, match="num_groups=0"):
-        make_norm("gn", num_groups=0)
+        make_norm(name, num_groups=0)

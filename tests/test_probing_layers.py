@@ -4,11 +4,14 @@ import copy
 
 import pytest
 import torch
-from models_from_conf import build, make_norm
+from models_from_conf import build, make_norm, settings
 from torch import nn
 
 from experiments.probing.layers import parameter_depths, scale_invariant_weights, weight_layers
+from models.norms.as_written import LAYERS
 
+NORMS = ["bn", "bn_scratch", "gn", "in", "ln", "ln_channels", "ln_chw", "none"]
+NORMS += ["cumulative_bn", "evonorm_s0", "frn", "ghost_bn", "rms", "shared_bn", "switchable", *LAYERS]
 SHAPE = (3, 16, 16)
 
 
@@ -25,18 +28,22 @@ def changed_by_scaling(model: nn.Module, layer: nn.Module) -> float:
 
 
 @pytest.mark.parametrize("affine", [True, False])
-@pytest.mark.parametrize("norm", ["bn", "bn_scratch", "gn", "in", "ln", "ln_channels", "ln_chw", "none"])
+@pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("model", ["small_cnn", "resnet20", "mlp_mixed"])
 def test_scaling_changes_nothing_exactly_where_it_says_so(model, norm, affine):
-    if norm == "none" and not affine:
+    formula = {"formula": norm} if norm in LAYERS else {}
+    norm = "as_written" if formula else norm
+    taken = settings("norm", norm)[1]
+    if "affine" not in taken and not affine:
         return
-    if model == "mlp_mixed" and norm == "in":
+    if model == "mlp_mixed" and norm in ("in", "frn"):
         return  # refused
     changes = {"depth": 8, "shortcut": "B"} if model == "resnet20" else {}
     changes |= {"second_norm": "same", "norm_position": "before"} if model == "mlp_mixed" else {}
-    eps = {} if norm == "none" else {"eps": 1e-12, "affine": affine}
-    eps |= {"num_groups": 2} if norm == "gn" else {}  # of more than one channel, so that biases matter
-    net = build(model, make_norm(norm, **eps), image_shape=SHAPE, width=0.5, **changes).double()
+    # groups of more than one channel, so that biases matter
+    wanted = {"eps": 1e-12, "affine": affine, "num_groups": 2, "size": 3}
+    changed = {key: value for key, value in wanted.items() if key in taken} | formula
+    net = build(model, make_norm(norm, **changed), image_shape=SHAPE, width=0.5, **changes).double()
     with torch.no_grad():  # as after some training: biases are no longer 0
         for index, parameter in enumerate(net.parameters()):
             generator = torch.Generator().manual_seed(index)

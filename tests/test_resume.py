@@ -81,6 +81,22 @@ def test_the_same_command_twice_gives_the_same_bits(undisturbed, made):
     again.assert_same_bits(undisturbed)
 
 
+@pytest.mark.parametrize(
+    "norm",
+    [
+        ("norm=shared_bn",),
+        ("norm=brn", "norm.warmup=2", "norm.r_full=6", "norm.d_full=8"),
+        ("norm=frozen_bn", "norm.freeze_after=5"),
+        ("norm=as_written", "norm.formula=min_max"),
+    ],
+)
+def test_norms_with_more_state_than_batch_norm_continue_with_the_same_bits(made, interrupted, norm):
+    """Parameters under several names, counters on which training depends, further running statistics."""
+    killed = interrupted(4, *norm)
+    assert killed.checkpoint["step"] == 3
+    Made(killed.config, killed.folder, perform(killed.config)).assert_same_bits(made(*LONG, *norm))
+
+
 def test_how_often_it_is_saved_and_evaluated_does_not_matter(undisturbed, made):
     made(*LONG, "checkpoint_every=100", "evaluation_batch_size=100").assert_same_bits(undisturbed)
 

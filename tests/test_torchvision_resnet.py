@@ -77,7 +77,16 @@ def test_the_stem_for_small_images_keeps_their_size():
     assert full - small == 3 * 64 * (7 * 7 - 3 * 3)
 
 
-@pytest.mark.parametrize("norm", names_in("norm"))
+ACTIVATIONS = ("evonorm_s0", "frn")
+
+
+@pytest.mark.parametrize("norm", ACTIVATIONS)
+def test_norms_that_are_activations_are_refused(norm):
+    with pytest.raises(ValueError, match=r"norm and activation in one.* choose another norm, or model=resnet20"):
+        build("resnet18", norm)
+
+
+@pytest.mark.parametrize("norm", [norm for norm in names_in("norm") if norm not in ACTIVATIONS])
 def test_every_norm_learns(norm):
     """Two short steps down the gradient of two images make their loss smaller, and move every parameter."""
     net = build("resnet18", norm, image_shape=(3, 64, 64))

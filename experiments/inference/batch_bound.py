@@ -1,4 +1,4 @@
-"""Networks whose predictions depend on the batch in evaluation too: the modes and an export have no meaning for them."""
+"""Networks whose predictions depend on the batch in evaluation too: modes and exports have no meaning for them."""
 
 from torch import nn
 

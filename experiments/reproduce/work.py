@@ -1,6 +1,6 @@
 """Which checks and studies decide the claims that are asked for, and in which order they are run."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from experiments.errors import UserError, known
@@ -31,7 +31,7 @@ class Work:
 
 
 def work(
-    claims: Iterable[Claim], studies: dict[str, Study], scale: str, everything: bool, checks: Sequence[str]
+    claims: Iterable[Claim], studies: Mapping[str, Study], scale: str, everything: bool, checks: Sequence[str]
 ) -> Work:
     """The checks and studies that the claims need; the quickest study first, so that answers come early.
 

@@ -40,27 +40,16 @@ def known_studies() -> dict[str, KnownStudy]:
 
 
 def _known(study: Study) -> KnownStudy:
+    metrics = {one.key: KnownMetric(one.margin, one.ratio, one.better) for one in study.metrics}
     pairs: dict[str, tuple[tuple[str, str], ...]] = {}
-    for pair in getattr(study, "pairs", ()):
-        pairs[pair.key] = (*pairs.get(pair.key, ()), pair.arms)
+    for pair in study.pairs:
+        first, second = pair.arms
+        pairs[pair.key] = (*pairs.get(pair.key, ()), (first, second))
+        metrics[pair.key] = KnownMetric(pair.margin, False, pair.better)
     return KnownStudy(
         claims=tuple(study.claims),
-        arms={scale: _arms(study, scale) for scale in study.scales},
+        arms={scale: tuple(study.names(scale)) for scale in study.scales},
         seeds={scale: len(found.seeds) for scale, found in study.scales.items()},
-        metrics=_metrics(study),
+        metrics=metrics,
         pairs=pairs,
     )
-
-
-def _arms(study: Study, scale: str) -> tuple[str, ...]:
-    """All arms that a verdict may name at a scale, those reduced over nested factors and the tuned ones included."""
-    return tuple(study.names(scale) if hasattr(study, "names") else study.arms(scale))
-
-
-def _metrics(study: Study) -> dict[str, KnownMetric]:
-    found = (*study.metrics, *getattr(study, "pairs", ()))
-    return {
-        metric.key: KnownMetric(metric.margin, getattr(metric, "ratio", False), metric.better)
-        for metric in found
-        if hasattr(metric, "key")
-    }

@@ -60,7 +60,7 @@ class FromStatistics(_Written):
 
     learns: ClassVar[bool] = False
     standardizes: ClassVar[bool] = False
-    removes_scale: ClassVar[bool] = False  # a bias beside what is scaled stays in β
+    removes_scale: bool = False  # a bias beside what is scaled stays in β
 
     def about_the_mean(self, mean: Tensor, var: Tensor) -> tuple[Tensor, Tensor]:
         inverse = torch.rsqrt(2 * var + self.eps)
@@ -71,7 +71,7 @@ class NotDivided(_Written):
     """The mean is taken off, and nothing divided."""
 
     standardizes: ClassVar[bool] = False
-    removes_scale: ClassVar[bool] = False
+    removes_scale: bool = False
 
     def about_the_mean(self, mean: Tensor, var: Tensor) -> tuple[Tensor, Tensor]:
         assert self.weight is not None

@@ -54,7 +54,7 @@ class BatchRenorm(ChannelStatistics):
 
     plain_in_training: ClassVar[bool] = False
     standardizes: ClassVar[bool] = False
-    removes_scale: ClassVar[bool] = False
+    removes_scale: bool = False
 
     def __init__(self, num_channels: int, limits: Limits, *, eps: float, momentum: float | None, affine: bool) -> None:
         super().__init__(num_channels, eps=eps, momentum=momentum, affine=affine)

@@ -26,7 +26,7 @@ class EvoNormS0(NormWithActivation):
     """The equation above for (N, C) and (N, C, H, W). Raises ValueError on groups of one value."""
 
     standardizes: ClassVar[bool] = False
-    removes_scale: ClassVar[bool] = False
+    removes_scale: bool = False
     gate: nn.Parameter | None
 
     def __init__(self, num_channels: int, num_groups: int, *, eps: float) -> None:
@@ -40,6 +40,7 @@ class EvoNormS0(NormWithActivation):
 
     def drop_activation(self) -> None:
         self.gate = None
+        self.removes_scale = True
 
     def reset_parameters(self) -> None:
         nn.init.ones_(self.weight)

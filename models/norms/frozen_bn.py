@@ -36,7 +36,7 @@ class FrozenBatchNorm(ChannelStatistics):
 
     plain_in_training: ClassVar[bool] = False
     standardizes: ClassVar[bool] = False
-    removes_scale: ClassVar[bool] = False
+    removes_scale: bool = False
 
     def __init__(
         self, num_channels: int, freeze_after: int, *, eps: float, momentum: float | None, affine: bool

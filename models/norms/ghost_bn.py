@@ -89,8 +89,9 @@ class GhostBatchNorm(ChannelStatistics):
             kept = (1 - self.momentum) ** count
             later = torch.arange(count - 1, -1, -1, device=means.device, dtype=means.dtype)  # pieces after this one
             weights = self.momentum * (1 - self.momentum) ** later
-        self.running_mean.mul_(kept).add_(weights @ means)
-        self.running_var.mul_(kept).add_(weights @ variances)
+        # no matrix product, which autocast would round to half precision
+        self.running_mean.mul_(kept).add_((weights[:, None] * means).sum(0))
+        self.running_var.mul_(kept).add_((weights[:, None] * variances).sum(0))
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, size={self.size}"

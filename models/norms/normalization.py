@@ -25,7 +25,7 @@ class Normalization(nn.Module, ABC):
     """Whether the layer with γ = 1 and β = 0 brings every set of `sets` in training to mean 0 and variance σ²/(σ² + ε),
     with σ² the population variance of the set. (A set of one value is not normalized.)"""
 
-    removes_scale: ClassVar[bool] = True
+    removes_scale: bool = True
     """Whether norm(c x) = norm(x) in training for every c > 0, ε aside, and likewise where a layer's bias stands beside
     what is scaled, if the norm removes it."""
 
