@@ -14,7 +14,7 @@ IMPOSSIBLE = {("mlp", "gn"), ("mlp", "in"), ("mlp_mixed", "in"), ("small_cnn_inp
 IMPOSSIBLE |= {(model, norm) for model, of_gn in list(IMPOSSIBLE) for norm in ("ws_gn", "evonorm_s0") if of_gn == "gn"}
 IMPOSSIBLE |= {(model, "frn") for model in ("mlp", "mlp_mixed", "small_cnn_input_norm")}  # on vectors, or after ReLUs
 IMPOSSIBLE |= {("resnet18", norm) for norm in ("frn", "evonorm_s0")}  # torchvision's ReLUs
-IMPOSSIBLE |= {("lstm", "in"), ("transformer", "in")}
+IMPOSSIBLE |= {(model, norm) for model in ("lstm", "transformer") for norm in ("in", "frn")}
 NUM_PLACES = {"resnet20": 19, "plain20": 19, "small_cnn": 3, "small_cnn_input_norm": 3, "mlp": 1, "mlp_mixed": 2}
 NUM_PLACES |= {"transformer": 5, "vgg11": 8, "resnet18": 1 + 16 + 3}
 
