@@ -88,6 +88,8 @@ def test_smoke_does_not_count():
     assert [(part.scale, part.state) for part in found.smoke_parts] == [("smoke", "supported")]
     counted = one(row(of_study()), summary(WORSE, scale="smoke"), summary(BETTER))
     assert (counted.state, counted.smoke_state) == ("supported", None)
+    by_check = one(row(of_check(), of_study()), summary(BETTER, scale="smoke"), evidence=FAILS)
+    assert (by_check.state, by_check.smoke_state, by_check.smoke_parts) == ("contradicted", None, ())
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import math
 
 import pytest
 from samples import exactly, of
+from scipy import stats
 
 from experiments.verdicts.criterion import Criterion
 from experiments.verdicts.judge import judge
@@ -26,6 +27,7 @@ def verdict(direction, difference, sd, margin=0.3, **more):
         ("greater", 0.15, 0.05, "contradicted", NEGLIGIBLE),  # [.08, .22]
         ("greater", 0.05, 0.1, "contradicted", None),  # [−.10, .20]
         ("greater", -0.5, 0.2, "contradicted", REVERSED),
+        ("greater", -0.05, 0.1, "contradicted", None),  # [−.20, .10]: it may be the other way round, or not
         ("less", -0.5, 0.2, "supported", None),
         ("less", -0.15, 0.05, "contradicted", NEGLIGIBLE),
         ("less", 0.5, 0.2, "contradicted", REVERSED),
@@ -88,6 +90,15 @@ def test_p_is_of_what_is_rejected():
     assert (touching.state, touching.p) == ("contradicted", pytest.approx(0.05, rel=1e-2))
     beyond = verdict("equal", 0.7001, sd)
     assert (beyond.state, beyond.p) == ("contradicted", pytest.approx(0.05, rel=1e-2))
+
+
+def test_power_is_of_the_test_that_is_asked():
+    """With se .126, m .3 and 8 degrees of freedom: of a difference, and of both one-sided tests."""
+    difference, equality = (verdict(direction, 0, 0.2).power for direction in ("greater", "equal"))
+    critical = [stats.t.ppf(level, 8) for level in (0.975, 0.95)]
+    noncentral = [stats.nct.sf(point, 8, 0.3 / (0.2 * math.sqrt(0.4))) for point in critical]
+    assert (difference, equality) == pytest.approx((noncentral[0], 2 * noncentral[1] - 1))
+    assert verdict("greater", 0.7, 0.2).power == pytest.approx(difference)  # what is found does not enter
 
 
 def test_ratios_are_compared_as_logarithms():
@@ -185,7 +196,10 @@ def test_an_arm_that_diverges_is_not_the_best_of_several():
         ("less", (0, 5), (5, 5), "supported", None),
         ("less", (5, 5), (0, 5), "contradicted", REVERSED),
         ("less", (0, 25), (0, 25), "contradicted", None),
+        ("less", (3, 25), (0, 25), "contradicted", None),  # [−.04, .30] of A − B
         ("equal", (5, 5), (0, 5), "contradicted", None),
+        ("equal", (0, 12), (0, 12), "supported", None),  # the 90 % interval reaches .184, that of 95 % .242
+        ("differs", (0, 12), (0, 12), "contradicted", None),
         ("equal", (0, 25), (0, 25), "supported", None),
         ("equal", (0, 5), (0, 5), "inconclusive", None),
         ("differs", (0, 5), (5, 5), "supported", None),

@@ -53,7 +53,7 @@ def _judged(
                 continue
             if test.question not in parts:
                 parts[test.question] = of_study(test, scale, summaries.get((test.study, scale)))
-            if test.primary and test.question not in primary:
+            if test.primary:
                 primary.append(test.question)
     for question, verdict in corrected({one: parts[one].verdict for one in primary}).items():
         found = replace(parts[question], state=verdict.state, tag=verdict.tag, sentence=verdict.sentence)

@@ -18,10 +18,10 @@ def corrected(family: Mapping[Key, Verdict | None], alpha: float = ALPHA) -> dic
     hypothesis that it rejects. Members that are inconclusive, and those without a verdict (None), enter with p = 1: so
     the family is the one that was laid down beforehand, and no verdict is lost because another study is run.
     """
-    from statsmodels.stats.multitest import multipletests  # takes half a second to import
-
-    if not family:
+    if all(verdict is None for verdict in family.values()):
         return {}
+    from statsmodels.stats.multitest import multipletests  # takes seconds to import, with scipy.stats and pandas
+
     raw = [_p(verdict) for verdict in family.values()]
     adjusted = multipletests(raw, alpha=alpha, method="holm")[1]
     found = {}
