@@ -69,20 +69,22 @@ def tiny_imagenet(root: Path, *, classes: int, sources: list[dict[str, str]], di
 
 def _sources(root: Path, classes: int, sources: list[dict[str, str]], digests: dict[str, str]) -> list[Source]:
     """What is in root first (folders before the archive), then the settings' list."""
-    settings = {"classes": classes, "digests": digests}
+    from_folder = partial(_decode_folder, classes=classes, digests=digests)
+    from_archive = partial(_decode_archive, classes=classes, digests=digests)
     places = [root / FOLDER, *sorted(root.glob("tiny-imagenet-*")), root / "tiny_imagenet" / FOLDER, root]
     found = [
-        local_source(place, partial(_decode_folder, **settings))
+        local_source(place, from_folder)
         for place in dict.fromkeys(places)
         if (place / "train").is_dir() and (place / "val").is_dir()
     ]
     if (root / ARCHIVE).is_file():
-        found.append(local_source(root / ARCHIVE, partial(_decode_archive, **settings)))
+        found.append(local_source(root / ARCHIVE, from_archive))
     for entry in sources:
         match entry:
             case {"url": url, **rest} if not rest:
-                decode = partial(_decode_download, kept=root / ARCHIVE, source=url, **settings)
-                found.append(url_source(url, {root / ARCHIVE: url}, decode))
+                kept = root / ARCHIVE
+                decode = partial(_decode_download, kept=kept, source=url, classes=classes, digests=digests)
+                found.append(url_source(url, {kept: url}, decode))
             case _:
                 raise ValueError(f"dataset.sources has {entry}: give {{url: ARCHIVE}}")
     return found
