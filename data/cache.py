@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,12 @@ class Cached:
 
 @dataclass(frozen=True)
 class Decoded:
-    """Verified arrays, the sha256 of each, and where they came from."""
+    """Verified arrays, the sha256 of each, where they came from, and names of classes that only the source knows."""
 
     arrays: Arrays
     digests: dict[str, str]
     source: str
+    classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 class UnusableCache(Exception):
@@ -131,7 +132,7 @@ def _write(
         "source": decoded.source,
         "digests": decoded.digests,
         "expected": dict(expected),
-        "classes": {key: list(names) for key, names in classes.items()},
+        "classes": {key: list(names) for key, names in {**classes, **decoded.classes}.items()},
         "mean": mean,
         "std": std,
         "arrays": {name: {"shape": list(a.shape), "dtype": str(a.dtype)} for name, a in arrays.items()},

@@ -13,6 +13,7 @@ from conftest import TINY, words_of
 from data_fixtures import cifar10_arrays, cifar10_files, digests_of, python2_pickle, sha256, write_folder
 from test_data_mnist import DIGESTS as MNIST_DIGESTS
 from test_data_mnist import FILES as MNIST_FILES
+from test_data_tiny_imagenet import official_files, write_tree
 
 from experiments import build
 from experiments.command_line import options, plan
@@ -95,16 +96,23 @@ def write_mnist(folder: str) -> Callable[[Path], dict[str, str]]:
     return write
 
 
+def write_tiny_imagenet(data: Path) -> dict[str, str]:
+    write_tree(data / "tiny-imagenet-200", official_files({"train": 500, "val": 50}, ["n01", "n02"]))
+    return {}  # none has been published
+
+
 # Datasets from elsewhere, as tiny ones in the official layout: each writes its files and returns their digests.
 WRITERS: dict[str, Callable[[Path], dict[str, str]]] = {
     "cifar10": write_cifar10,
     "cifar100": write_cifar100,
     "mnist": write_mnist("MNIST"),
     "fashion_mnist": write_mnist("FashionMNIST"),
+    "tiny_imagenet": write_tiny_imagenet,
 }
 
-# The network for what is no picture of 8x8 pixels.
+# What a dataset needs that is not one of small pictures.
 NETWORKS = {"heterogeneous": ("model=mlp", "model.width=1"), "text": ("model=lstm", "dataset.window=5")}
+NETWORKS |= {"tiny_imagenet": ("dataset.classes=2", "train_evaluation=10")}
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
