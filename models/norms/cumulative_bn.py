@@ -34,6 +34,9 @@ class CumulativeBatchNorm(BatchNorm):
         if not self.training:
             return super().forward(x)
         self._check_input_dim(x)
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
         mean, var = torch.zeros_like(self.running_mean), torch.zeros_like(self.running_var)
         # With momentum 1 these two become the batch's.
         y = F.batch_norm(x, mean, var, self.weight, self.bias, training=True, momentum=1.0, eps=self.eps)
