@@ -173,7 +173,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def _predictions(path: Path) -> tuple[Evaluation, Evaluation | None]:
-    """What `result.write` wrote: predictions on the test images, and on the validation images where there are any."""
+    """What last_files.py wrote: predictions on the test images, and on the validation images where there are any."""
     remedy = f"remove {path.parent} and repeat the run"
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:

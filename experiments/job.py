@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from experiments import atomic, build, code_versions, identity, probes, result, sweep
+from experiments import atomic, build, code_versions, identity, last_files, probes, result, sweep
 from experiments.command_line import resolved
 from experiments.device import configure, resolve
 from experiments.environment import environment
@@ -86,7 +86,7 @@ def _train(parts: Parts, folder: Path) -> dict[str, Any]:
             # of the code that trains, which may have changed on disk by the end
             about = environment(parts.device) | {"code": code_versions.loaded()}
             outcome = run.execute()
-            finished = result.write(folder, parts, outcome, about)
+            finished = last_files.write(folder, parts, outcome, about)
         except Exception:
             # The console gets the traceback from whoever called; the run's own log keeps it too.
             with open(folder / "train.log", "a", encoding="utf-8") as file:

@@ -31,12 +31,12 @@ def main(arguments: list[str]) -> int:
     if not arguments or "-h" in arguments or "--help" in arguments:
         print((__doc__ or "").strip())
         return 0 if arguments else 2
+    # SIGTERM ends this program as Ctrl-C does: the study that runs is asked to save and stop
+    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         from experiments.progress import console_log
         from experiments.reproduce.command import reproduce  # after --help, which is quick
 
-        # SIGTERM ends this program as Ctrl-C does: the study that runs is asked to save and stop
-        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
         with console_log(None):
             return reproduce(arguments)
     except UserError as error:
@@ -44,6 +44,8 @@ def main(arguments: list[str]) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ MISTAKES = {
     "dataset=cifr10": ("dataset=cifr10", "Did you mean cifar10?", "mnist"),
     "recipe=fst": ("recipe=fst", "Did you mean fast?", "he2015"),
     "hydra/launcher=jolib": ("hydra/launcher=jolib", "Did you mean joblib?"),
-    "norm=null": ("norm=null", "norm=none", "Known: bn"),
-    "~norm": ("~norm", "norm=none", "Known: bn"),
+    "norm=null": ("norm=null", "norm=none", "bn, bn_scratch"),
+    "~norm": ("~norm", "norm=none", "bn, bn_scratch"),
     "~dataset": ("~dataset", "Known: cifar10"),
     "norm=bn,ln": ("norm=bn,ln", "-m"),
     # keys
@@ -97,7 +97,7 @@ MISTAKES = {
     "-m norm=glob(x*)": ("holds no run",),
     "-m recipe.lr=interval(0,1)": ("name the values",),
     "-m seed=range(0,3,0)": ("name the values",),
-    "-m norm=interval(0,1)": ("Interval", "Known: bn"),
+    "-m norm=interval(0,1)": ("Interval", "bn, bn_scratch"),
     "-m seed=0,-1": ("seed=-1",),
     "hydra.mode=MULTIRUN epochs=1,x": ("epochs=x", "integer"),
 }

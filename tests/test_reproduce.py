@@ -18,6 +18,7 @@ from experiments.reproduce.work import StudyWork, work
 from experiments.studies import ledger
 from experiments.studies.claim import CheckTest, StudyTest
 from experiments.studies.study import load, names
+from scripts.reproduce import main
 
 
 def studies():
@@ -106,14 +107,14 @@ def reproduce(*words):
     return done.returncode, done.stdout, done.stderr
 
 
-def test_mistakes_are_one_line(tmp_path):
+def test_mistakes_are_one_line(tmp_path, capsys):
     for words, said in (
         (["scale=smoke", "claims=0.99"], "claim 0.99 does not exist"),
         (["scale=smoke", "documents=007"], "document 007 does not exist"),
         (["scale=smoke", "claims=3.14", "device=gpu"], "device=gpu is not known"),
     ):
-        code, _, err = reproduce(*words, f"paths.outputs={tmp_path / 'outputs'}")
-        assert code == 2
+        assert main([*words, f"paths.outputs={tmp_path / 'outputs'}"]) == 2
+        err = capsys.readouterr().err
         assert said in err
         assert err.count("\n") == 1
     assert not (tmp_path / "outputs").exists()
