@@ -139,7 +139,7 @@ def test_load_reads_the_file_and_checks_that_it_fits(tmp_path, monkeypatch):
 def test_what_a_study_is_known_by():
     """The arms over which nothing is nested, the reduced and the tuned ones; margins; the pairs."""
     known = known_studies()
-    assert set(known["max_learning_rate"].arms["cpu"]) >= {"plain20 · bn", "plain20 · bn · 0.1"}
+    assert set(known["max_learning_rate"].arms["cpu"]) >= {"plain8 · bn", "plain8 · bn · 0.1"}
     assert "small_cnn · bn · tuned" in known["accuracy_cifar10"].arms["cpu"]
     assert "resnet20 · bn" not in known["accuracy_cifar10"].arms["cpu"]
     assert known["convergence_speed"].metrics["steps_to_level"] == KnownMetric(1.25, ratio=True, better="lower")
