@@ -4,6 +4,8 @@ Everything is written in operations that PyTorch differentiates and compiles by 
 at a value. Statistics of half-precision inputs are taken in float32, and the output has the input's type.
 """
 
+from abc import abstractmethod
+
 import torch
 from torch import Tensor, nn
 
@@ -46,9 +48,9 @@ class ChannelStatistics(RunningStatistics):
         y = self.in_training(x) if self.training else self.in_evaluation(x)
         return y.to(x.dtype)
 
+    @abstractmethod
     def in_training(self, x: Tensor) -> Tensor:
         """The output in training, of x as `forward` takes it; moves the running statistics."""
-        raise NotImplementedError
 
     def in_evaluation(self, x: Tensor) -> Tensor:
         """The output in evaluation."""
