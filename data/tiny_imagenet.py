@@ -6,6 +6,7 @@ images are what is tested on here.
 import io
 import re
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Mapping
 from functools import partial
@@ -14,7 +15,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image
 
-from data.cache import Decoded, load_cached
+from data.cache import Arrays, Decoded, load_cached
 from data.dataset import Dataset, Split, content_digest
 from data.image_files import ImageFiles, in_archive, in_folder
 from data.sources import Source, acquire, local_source, url_source
@@ -104,7 +105,7 @@ def _decode_archive(path: Path, *, classes: int, digests: dict[str, str], source
     try:
         with zipfile.ZipFile(path) as archive:
             return _decode(in_archive(archive, FOLDER), classes, digests, source or str(path))
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ValueError(f"{path.name} is not a whole zip archive ({error})") from error
 
 
@@ -116,7 +117,7 @@ def _decode(files: ImageFiles, classes: int, digests: dict[str, str], source: st
         raise ValueError(
             f"there are {len(wnids)} classes in train and {len(by_class['val'])} in val, and {classes} are asked for"
         )
-    arrays: dict[str, np.ndarray] = {}
+    arrays: Arrays = {}
     for split, key in (("train", "train"), ("val", "test")):
         for wnid in wnids:
             if (count := len(by_class[split][wnid])) != IMAGES[split]:
@@ -167,7 +168,7 @@ def _pixels(raw: bytes, path: str) -> np.ndarray:
             if image.size != (SIDE, SIDE):
                 raise ValueError(f"{path} has {image.width}x{image.height} pixels, not {SIDE}x{SIDE}")
             return np.asarray(image.convert("RGB"))
-    except OSError as error:  # Pillow's own among them
+    except (OSError, Image.DecompressionBombError) as error:  # Pillow's others are OSErrors
         raise ValueError(f"{path} is no whole JPEG image ({error})") from error
 
 

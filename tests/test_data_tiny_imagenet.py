@@ -180,6 +180,29 @@ def test_a_broken_archive_is_one_line(tmp_path):
         load(tmp_path)
 
 
+def test_a_broken_file_in_an_archive_is_one_line(tmp_path):
+    path = tmp_path / "tiny-imagenet-200.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, raw in official_files().items():
+            archive.writestr(f"tiny-imagenet-200/{name}", raw)
+        first = archive.infolist()[0]
+    raw = bytearray(path.read_bytes())
+    begin = first.header_offset + 30 + len(first.filename)
+    raw[begin : begin + 20] = b"\xff" * 20
+    path.write_bytes(raw)
+    with pytest.raises(DataUnavailable, match=r"tiny-imagenet-200\.zip is not a whole zip archive \(.*decompressing"):
+        load(tmp_path)
+
+
+def test_an_image_that_claims_to_be_huge_is_one_line(tmp_path):
+    raw = bytearray(jpeg(Image.new("L", (64, 64))))
+    begin = raw.index(b"\xff\xc0") + 5  # height and width
+    raw[begin : begin + 4] = b"\xff\xdc\xff\xdc"
+    write_tree(tmp_path / "tiny-imagenet-200", official_files() | {"train/n01/images/n01_0.JPEG": bytes(raw)})
+    with pytest.raises(DataUnavailable, match=r"n01_0\.JPEG is no whole JPEG image \(Image size"):
+        load(tmp_path)
+
+
 def test_where_there_is_nothing_the_remedy_is_told(tmp_path):
     with pytest.raises(DataUnavailable, match=r"tried nothing\. Put the official archive tiny-imagenet-200\.zip"):
         load(tmp_path)
