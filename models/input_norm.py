@@ -2,12 +2,9 @@
 
 from torch import nn
 
-from models.norms.normalization import Norm, NormWithActivation
+from models.norms.normalization import Norm, norm_alone
 
 
 def make_input_norm(norm: Norm, wanted: bool, num_channels: int) -> nn.Module:
     """A norm on the images, or the identity. It must be the first norm that a network makes (see models/build.py)."""
-    made = norm(num_channels) if wanted else nn.Identity()
-    if isinstance(made, NormWithActivation):
-        made.drop_activation()  # no ReLU stands on the images either
-    return made
+    return norm_alone(norm, num_channels) if wanted else nn.Identity()  # no ReLU stands on the images either

@@ -14,7 +14,6 @@ supplement (equations 20 to 22), where γ starts at 1.
 """
 
 import copy
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +23,7 @@ from models.hidden import HiddenLayer
 from models.initialize import AdjustsInitialization
 from models.normalized_layer import NormPosition, has_shift
 from models.norms.normalization import Norm, Normalization, RunningStatistics
-from models.sequence import ImageShape, Steps, make_steps, refuse_positions
+from models.sequence import ImageShape, Steps, make_norm, make_steps, refuse_positions
 from models.width import widened
 
 FORGET = 1.0  # added to the forget gate
@@ -53,7 +52,7 @@ class LSTMLayer(HiddenLayer, AdjustsInitialization):
         self, norm: Norm, num_in: int, num_units: int, length: int, dropout: nn.Module, gamma: float | None
     ) -> None:
         super().__init__()
-        input_norm, hidden_norm, cell_norm = norm(4 * num_units), norm(4 * num_units), norm(num_units)
+        input_norm, hidden_norm, cell_norm = (make_norm(norm, size * num_units) for size in (4, 4, 1))
         self.num_units, self.gamma = num_units, gamma
         self.input_layer = nn.Linear(num_in, 4 * num_units, bias=not has_shift(input_norm))
         self.hidden_layer = nn.Linear(num_units, 4 * num_units, bias=not has_shift(hidden_norm))
@@ -76,14 +75,10 @@ class LSTMLayer(HiddenLayer, AdjustsInitialization):
 
     def adjust_initialization(self) -> None:
         """γ of every norm starts at `gamma`, or as its paper has it."""
-        for norm in self._norms():
-            scale = getattr(norm, "weight", None)
-            if scale is not None:
+        for norm in self.modules():
+            if isinstance(norm, Normalization) and isinstance(norm.weight, Tensor):
                 as_published = 0.1 if isinstance(norm, RunningStatistics) else 1.0
-                scale.fill_(as_published if self.gamma is None else self.gamma)
-
-    def _norms(self) -> Iterator[Normalization]:
-        return (module for module in self.modules() if isinstance(module, Normalization))
+                norm.weight.fill_(as_published if self.gamma is None else self.gamma)
 
 
 class LSTM(nn.Module):
@@ -116,8 +111,8 @@ def lstm(
     """An LSTM of `units` times `width` units.
 
     gamma: what the scales of its norms start at; None is 0.1 for norms over the batch and 1 for others.
-    Raises ValueError on an impossible number of units, width or dropout, on norms after the activations, and on a norm
-    of codes.
+    Raises ValueError on an impossible number of units, width or dropout, on norms after the activations, on those that
+    standardize weights, and on a norm of codes.
     """
     if units < 1:
         raise ValueError(f"model.units={units} is not positive: give the number of units")

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from models.input_norm import make_input_norm
 from models.normalized_layer import NormPosition
-from models.norms.normalization import Norm
+from models.norms.normalization import Norm, Normalization, norm_alone
 
 ImageShape = tuple[int, int, int]
 
@@ -42,6 +42,20 @@ def make_steps(norm: Norm, image_shape: ImageShape, num_classes: int, input_norm
     if input_norm and holds_codes(image_shape):
         raise ValueError("model.input_norm=true would normalize codes of characters: leave it at false")
     return Steps(make_input_norm(norm, input_norm, image_shape[0]), image_shape, num_classes)
+
+
+def make_norm(norm: Norm, num_channels: int) -> nn.Module:
+    """A norm in a sequence model: no activation follows it, and it belongs to no layer with weights.
+
+    Raises ValueError on a norm that would have such a layer's weights standardized.
+    """
+    made = norm_alone(norm, num_channels)
+    if isinstance(made, Normalization) and made.standardizes_weights:
+        raise ValueError(
+            f"{type(made).__name__} standardizes the weights of the layer that it belongs to, and in a sequence model "
+            "norms belong to none: choose norm=gn, or a convolutional model"
+        )
+    return made
 
 
 def refuse_positions(norm_position: NormPosition) -> None:

@@ -20,7 +20,7 @@ from models.dropout import DropoutPosition, dropout_at
 from models.hidden import HiddenLayer
 from models.normalized_layer import NormPosition
 from models.norms.normalization import Norm, RunningStatistics
-from models.sequence import ImageShape, Steps, make_steps, refuse_positions
+from models.sequence import ImageShape, Steps, make_norm, make_steps, refuse_positions
 from models.width import widened
 
 
@@ -64,9 +64,9 @@ class Block(HiddenLayer):
 
     def __init__(self, norm: Norm, num_features: int, heads: int, dropout: nn.Module) -> None:
         super().__init__()
-        self.attention_norm = TokenNorm(norm(num_features))
+        self.attention_norm = TokenNorm(make_norm(norm, num_features))
         self.attention = Attention(num_features, heads)
-        self.norm = TokenNorm(norm(num_features))
+        self.norm = TokenNorm(make_norm(norm, num_features))
         self.first = nn.Linear(num_features, 4 * num_features)
         self.relu = nn.ReLU()
         self.dropout = dropout
@@ -146,7 +146,7 @@ def transformer(
     """A Transformer of `blocks` blocks on `features` times `width` features a step.
 
     Raises ValueError on impossible numbers of features, blocks or heads, an impossible width or dropout, on norms after
-    the activations, and on a norm of codes.
+    the activations, on those that standardize weights, and on a norm of codes.
     """
     refuse_positions(norm_position)
     size = widened(features, width)
@@ -160,7 +160,7 @@ def transformer(
         steps,
         nn.Linear(steps.features, size),
         chain,
-        TokenNorm(norm(size)),
+        TokenNorm(make_norm(norm, size)),
         dropout_at("last", dropout, dropout_position),
         nn.Linear(size, num_classes),
     )

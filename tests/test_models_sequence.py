@@ -124,6 +124,17 @@ def test_scales_start_as_the_papers_have_it(norm, gamma, start):
     assert all(torch.all(module.weight == start) for module in norms)
 
 
+@pytest.mark.parametrize("model", ["lstm", "transformer"])
+@pytest.mark.parametrize("norm", ["evonorm_s0", "frn"])
+def test_norms_that_are_activations_are_norms_alone(model, norm):
+    """None is followed by an activation; frn normalizes the image, and only scales and shifts the steps."""
+    factory = make_norm(norm, **{"num_groups": 1} if norm == "evonorm_s0" else {})
+    net = build(model, factory, image_shape=(3, 8, 8), num_classes=CLASSES, input_norm=True)
+    norms = [module for module in net.modules() if isinstance(module, Normalization)]
+    assert len(norms) == 1 + (3 * 8 if model == "lstm" else 5)
+    assert all({name for name, _ in module.named_parameters()} == {"weight", "bias"} for module in norms)
+
+
 @pytest.mark.parametrize(("norms", "paths"), [("first:1", ["input"]), ("last:2", ["hidden", "cell"]), ("none", [])])
 def test_the_places_of_an_lstm_are_its_paths(norms, paths):
     net = build("lstm", "bn", image_shape=CODES, num_classes=CLASSES, norms=norms)
@@ -250,6 +261,8 @@ def test_shared_scales_survive_a_file(tmp_path):
         ("transformer", {"norm_position": "after"}, "norm_position=after has no meaning"),
         ("transformer", {"input_norm": True}, "would normalize codes"),
         ("transformer", {"norm": make_norm("in")}, "stands on a vector"),
+        ("lstm", {"norm": "ws_gn"}, "WeightStandardizedGroupNorm standardizes the weights of the layer .*choose norm=gn"),
+        ("transformer", {"norm": "ws_gn"}, "WeightStandardizedGroupNorm standardizes the weights of the layer"),
     ],
 )
 def test_impossible_settings_are_refused(model, changes, message):

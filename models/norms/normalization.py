@@ -51,6 +51,14 @@ class NormWithActivation(Normalization):
         """Make this layer a norm alone, for a place that is followed by no activation. Called before training."""
 
 
+def norm_alone(norm: Norm, num_channels: int) -> nn.Module:
+    """A layer of the factory for a place that no activation follows: a norm that is an activation too drops its own."""
+    made = norm(num_channels)
+    if isinstance(made, NormWithActivation):
+        made.drop_activation()
+    return made
+
+
 class RunningStatistics(Normalization):
     """Base of the norms that take the statistics of the batch in training and running ones in evaluation.
 
