@@ -65,6 +65,16 @@ def content_digest(array: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
 
 
+def split_digests(train: Split, test: Split) -> dict[str, str]:
+    """What `Dataset.digests` holds, of the whole official splits."""
+    return {
+        "train_images": content_digest(train.images),
+        "train_labels": content_digest(train.labels),
+        "test_images": content_digest(test.images),
+        "test_labels": content_digest(test.labels),
+    }
+
+
 def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and population standard deviation per channel of uint8 (N, H, W, C) images, scaled to [0, 1].
 

@@ -1,6 +1,6 @@
 """Vectors made from a seed whose scales differ: from one sample to the next, or from one feature to the next.
 
-    x = s · (m_y + d · e),   m_y the class's own vector and e noise, both standard normal, d = `noise`
+    x = s · (m_y + d · e) / √(1 + d²),   m_y the class's own vector and e noise, both standard normal, d = `noise`
 
 with s of each sample (`differ: samples`) or of each feature, the same in all samples (`differ: features`), log-uniform
 from 1/ratio to 1. Every s carries the same information about the class. A norm over the features of a sample takes the
@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from data.dataset import Dataset, Split, content_digest
+from data.dataset import Dataset, Split, split_digests
 
 CENTRE, SPREAD = 127.5, 42.5  # grey levels: the largest scale's standard deviation, so that 0.3 % of it are clipped
 LARGEST_RATIO = 32.0  # where 8 bits leave the smallest scale 1.3 grey levels to its standard deviation
@@ -74,11 +74,7 @@ def heterogeneous(
         validation=None,
         mean=(float(pixels.mean(dtype=np.float64)) / 255,) * features,
         std=(float(pixels.std(dtype=np.float64)) / 255,) * features,
-        digests={
-            f"{name}_{part}": content_digest(getattr(split, part))
-            for name, split in splits.items()
-            for part in ("images", "labels")
-        },
+        digests=split_digests(splits["train"], splits["test"]),
     )
 
 

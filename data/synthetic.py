@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from data.dataset import Dataset, Split, channel_statistics, content_digest
+from data.dataset import Dataset, Split, channel_statistics, split_digests
 
 CENTRE, SPREAD = 127.5, 45.0  # grey levels; beyond 2.8 spreads the values are clipped, 0.5 % of them
 TEMPLATE_CELLS = 4  # random values along each side of a class's template, between which it is smooth
@@ -61,12 +61,7 @@ def synthetic(
         validation=None,
         mean=mean,
         std=std,
-        digests={
-            "train_images": content_digest(train.images),
-            "train_labels": content_digest(train.labels),
-            "test_images": content_digest(test.images),
-            "test_labels": content_digest(test.labels),
-        },
+        digests=split_digests(train, test),
     )
 
 

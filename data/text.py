@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.dataset import Dataset, Split, channel_statistics, content_digest
+from data.dataset import Dataset, Split, channel_statistics, split_digests
 
 CHUNK = 2500  # characters; every tenth chunk is for testing
 UNKNOWN = "?"  # in place of what is neither printable ASCII nor a line's end
@@ -47,13 +47,7 @@ def text(root: Path, *, window: int, num_train: int, num_test: int) -> Dataset:
         validation=None,
         mean=mean,
         std=std,
-        digests={
-            "train_images": content_digest(train.images),
-            "train_labels": content_digest(train.labels),
-            "test_images": content_digest(test.images),
-            "test_labels": content_digest(test.labels),
-            "text": hashlib.sha256(content.encode()).hexdigest(),
-        },
+        digests=split_digests(train, test) | {"text": hashlib.sha256(content.encode()).hexdigest()},
         codes=True,
     )
 

@@ -18,7 +18,7 @@ own values.
 import hashlib
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
@@ -152,7 +152,8 @@ def _zero_branch_scales(model: nn.Module) -> None:
             "set it to false"
         )
     ends = {block.branch_norm for block in blocks}
-    elsewhere = {parameter for module in model.modules() if module not in ends for parameter in _own(module)}
+    others = (module for module in model.modules() if module not in ends)
+    elsewhere = {parameter for module in others for parameter in module.parameters(recurse=False)}
     for block in blocks:
         scale = getattr(block.branch_norm, "weight", None)
         if scale is None:
@@ -166,7 +167,3 @@ def _zero_branch_scales(model: nn.Module) -> None:
                 "set it to false, or choose norm=bn"
             )
         scale.zero_()
-
-
-def _own(module: nn.Module) -> Iterator[nn.Parameter]:
-    return module.parameters(recurse=False)

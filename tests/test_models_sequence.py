@@ -261,8 +261,8 @@ def test_shared_scales_survive_a_file(tmp_path):
         ("transformer", {"norm_position": "after"}, "norm_position=after has no meaning"),
         ("transformer", {"input_norm": True}, "would normalize codes"),
         ("transformer", {"norm": make_norm("in")}, "stands on a vector"),
-        ("lstm", {"norm": "ws_gn"}, "WeightStandardizedGroupNorm standardizes the weights of the layer .*choose norm=gn"),
-        ("transformer", {"norm": "ws_gn"}, "WeightStandardizedGroupNorm standardizes the weights of the layer"),
+        ("lstm", {"norm": "ws_gn"}, "GroupNorm standardizes the weights of the layer .*choose norm=gn"),
+        ("transformer", {"norm": "ws_gn"}, "GroupNorm standardizes the weights of the layer"),
     ],
 )
 def test_impossible_settings_are_refused(model, changes, message):

@@ -25,7 +25,7 @@ Source: none; what is right is in Ioffe & Szegedy 2015, arXiv 1502.03167, §3, a
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -161,22 +161,14 @@ class MinMax(_Written):
         x_hat = (at_least_float32(x) - channels_of(mean, x)) * channels_of(torch.rsqrt(var + self.eps), x)
         axes = (0, *range(2, x.dim()))
         low, high = x_hat.amin(axes), x_hat.amax(axes)
-        self.track(mean.detach(), unbiased(var.detach(), x))
-        self._track_extremes(low.detach(), high.detach())
+        extremes = (self.running_low, low.detach()), (self.running_high, high.detach())
+        self.track(mean.detach(), unbiased(var.detach(), x), *extremes)
         return (x_hat - channels_of(low, x)) / channels_of(high - low + self.eps, x)
 
     def about_the_mean(self, mean: Tensor, var: Tensor) -> tuple[Tensor, Tensor]:
         """With the running extremes, so in evaluation."""
         inverse = 1 / (self.running_high - self.running_low + self.eps)
         return torch.rsqrt(var + self.eps) * inverse, (-self.running_low * inverse).expand_as(mean)
-
-    @torch.no_grad()
-    def _track_extremes(self, low: Tensor, high: Tensor) -> None:
-        if self.held:
-            return
-        weight = 1 / self.num_batches_tracked.to(low.dtype) if self.momentum is None else self.momentum
-        self.running_low += weight * (low - self.running_low)
-        self.running_high += weight * (high - self.running_high)
 
 
 Formula = Literal[
@@ -215,9 +207,8 @@ class AsWritten:
     def __post_init__(self) -> None:
         require_eps(self.eps)
         require_momentum(self.momentum)
-        if self.formula != "one_set_of_statistics" and self.formula not in LAYERS:
-            known = ", ".join([*LAYERS, "one_set_of_statistics"])
-            raise ValueError(f"norm.formula={self.formula} is unknown: choose one of {known}")
+        if self.formula not in get_args(Formula):
+            raise ValueError(f"norm.formula={self.formula} is unknown: choose one of {', '.join(get_args(Formula))}")
 
     def __call__(self, num_channels: int) -> Normalization:
         if self.formula == "one_set_of_statistics":

@@ -77,14 +77,17 @@ class ChannelStatistics(RunningStatistics):
         return scale, offset - mean * scale
 
     @torch.no_grad()
-    def track(self, mean: Tensor, var: Tensor) -> None:
-        """Move the running statistics towards these, by `momentum`, or so that all batches weigh the same."""
+    def track(self, mean: Tensor, var: Tensor, *others: tuple[Tensor, Tensor]) -> None:
+        """Move the running statistics towards these, by `momentum`, or so that all batches weigh the same.
+
+        others: further running values (C,) of a subclass, each with the batch's.
+        """
         if self.held:
             return
         self.num_batches_tracked += 1
         weight = 1 / self.num_batches_tracked.to(mean.dtype) if self.momentum is None else self.momentum
-        self.running_mean += weight * (mean - self.running_mean)
-        self.running_var += weight * (var - self.running_var)
+        for running, newest in ((self.running_mean, mean), (self.running_var, var), *others):
+            running.add_(weight * (newest - running))
 
     def extra_repr(self) -> str:
         return f"{self.num_channels}, eps={self.eps}, momentum={self.momentum}, affine={self.weight is not None}"

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from models.norms.batch_norm import require_momentum, require_spread
-from models.norms.channel_statistics import ChannelStatistics, at_least_float32, moments
+from models.norms.channel_statistics import ChannelStatistics, at_least_float32, channels_of, moments
 from models.norms.normalization import require_eps
 
 
@@ -58,22 +58,22 @@ class GhostBatchNorm(ChannelStatistics):
         outputs: list[Tensor] = []
         means: list[Tensor] = []
         variances: list[Tensor] = []
-        for part in wide.split([alike * sizes[0], len(x) - alike * sizes[0]]):
-            if len(part):
-                pieces = part.unflatten(0, (alike if not outputs else 1, -1))  # (K, size, C, …)
+        parts = wide.split([alike * sizes[0], len(x) - alike * sizes[0]])
+        for part, count in zip(parts, (alike, len(sizes) - alike), strict=True):
+            if count:
+                pieces = part.unflatten(0, (count, -1))  # (K, size, C, …)
                 axes = (1, *range(3, pieces.dim()))
                 mean, var = moments(pieces, axes, keepdim=True)
                 normalized = (pieces - mean) * torch.rsqrt(var + self.eps)
                 outputs.append(normalized.flatten(0, 1))
-                count = pieces[0].numel() // pieces.shape[2]
+                m = pieces[0].numel() // pieces.shape[2]
                 means.append(mean.detach().flatten(1))  # (K, C)
-                variances.append(var.detach().flatten(1) * (count / (count - 1)))
+                variances.append(var.detach().flatten(1) * (m / (m - 1)))
         self._track_pieces(torch.cat(means), torch.cat(variances))
         normalized = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
         if self.weight is None or self.bias is None:
             return normalized
-        shape = (-1,) + (1,) * (x.dim() - 2)
-        return normalized * self.weight.view(shape) + self.bias.view(shape)
+        return normalized * channels_of(self.weight, x) + channels_of(self.bias, x)
 
     @torch.no_grad()
     def _track_pieces(self, means: Tensor, variances: Tensor) -> None:

@@ -11,6 +11,7 @@ Source: Wu & He 2018, arXiv 1803.08494, §3.1 (equations 1 to 3 and 7).
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -37,6 +38,8 @@ class GN:
     eps: added to the variance. affine: whether γ and β are learned.
     """
 
+    layer: ClassVar[type[GroupNorm]] = GroupNorm
+
     num_groups: int
     eps: float
     affine: bool
@@ -47,7 +50,7 @@ class GN:
 
     def __call__(self, num_channels: int) -> GroupNorm:
         require_groups(self.num_groups, num_channels)
-        return GroupNorm(self.num_groups, num_channels, eps=self.eps, affine=self.affine)
+        return self.layer(self.num_groups, num_channels, eps=self.eps, affine=self.affine)
 
 
 def require_number_of_groups(num_groups: int) -> None:

@@ -15,11 +15,9 @@ Source: Qiao, Wang, Liu, Shen & Yuille 2019, arXiv 1903.10520, §3 (weight stand
 as in §4.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar
 
-from models.norms.group_norm import GroupNorm, require_groups, require_number_of_groups
-from models.norms.normalization import require_eps
+from models.norms.group_norm import GN, GroupNorm
 
 
 class WeightStandardizedGroupNorm(GroupNorm):
@@ -28,18 +26,7 @@ class WeightStandardizedGroupNorm(GroupNorm):
     standardizes_weights: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, kw_only=True)
-class WSGN:
-    """Factory of `WeightStandardizedGroupNorm` layers, with the settings of `models.norms.group_norm.GN`."""
+class WSGN(GN):
+    """Factory of `WeightStandardizedGroupNorm` layers, with the settings of `GN`."""
 
-    num_groups: int
-    eps: float
-    affine: bool
-
-    def __post_init__(self) -> None:
-        require_eps(self.eps)
-        require_number_of_groups(self.num_groups)
-
-    def __call__(self, num_channels: int) -> WeightStandardizedGroupNorm:
-        require_groups(self.num_groups, num_channels)
-        return WeightStandardizedGroupNorm(self.num_groups, num_channels, eps=self.eps, affine=self.affine)
+    layer: ClassVar[type[GroupNorm]] = WeightStandardizedGroupNorm
