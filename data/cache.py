@@ -13,9 +13,10 @@ from typing import Any
 import filelock
 import numpy as np
 
-from data.dataset import channel_statistics
+from data.dataset import Dataset, Split, channel_statistics
 
 SCHEMA = 1  # of meta.json; a cache of another schema is decoded anew
+SPLITS = ("train", "test")
 Arrays = dict[str, np.ndarray]
 
 log = logging.getLogger("normlab.data")
@@ -27,6 +28,24 @@ class Cached:
 
     arrays: Arrays
     meta: dict[str, Any]
+
+    def dataset(self, name: str, classes: Sequence[str], labels: str = "labels") -> Dataset:
+        """The dataset of these arrays. labels: the suffix of those with the labels, where there are several kinds."""
+        train, test = (Split(self.arrays[f"{split}_images"], self.arrays[f"{split}_{labels}"]) for split in SPLITS)
+        return Dataset(
+            name=name,
+            classes=tuple(classes),
+            train=train,
+            test=test,
+            validation=None,
+            mean=tuple(self.meta["mean"]),
+            std=tuple(self.meta["std"]),
+            digests={
+                f"{split}_{kind}": self.meta["digests"][f"{split}_{suffix}"]
+                for split in SPLITS
+                for kind, suffix in (("images", "images"), ("labels", labels))
+            },
+        )
 
 
 @dataclass(frozen=True)

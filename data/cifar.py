@@ -13,7 +13,7 @@ import numpy as np
 from data import class_names
 from data.archives import read_folder, read_members
 from data.cache import Arrays, Decoded, load_cached
-from data.dataset import Dataset, Split
+from data.dataset import Dataset
 from data.pickles import load_arrays
 from data.sources import Source, acquire, local_source, npm_source, url_source, verified
 
@@ -85,21 +85,7 @@ def _load(root: Path, layout: Layout, sources: list[dict[str, str]], digests: di
             f"{root.absolute()}",
         ),
     )
-    arrays, meta = cached.arrays, cached.meta
-    return Dataset(
-        name=layout.name,
-        classes=layout.classes[labels],
-        train=Split(arrays["train_images"], arrays[f"train_{labels}"]),
-        test=Split(arrays["test_images"], arrays[f"test_{labels}"]),
-        validation=None,
-        mean=tuple(meta["mean"]),
-        std=tuple(meta["std"]),
-        digests={
-            f"{split}_{kind}": meta["digests"][f"{split}_{labels if kind == 'labels' else kind}"]
-            for split in ("train", "test")
-            for kind in ("images", "labels")
-        },
-    )
+    return cached.dataset(layout.name, layout.classes[labels], labels)
 
 
 def _sources(root: Path, layout: Layout, sources: list[dict[str, str]], digests: dict[str, str]) -> list[Source]:

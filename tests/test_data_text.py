@@ -102,6 +102,7 @@ def test_sizes_out_of_range_are_refused(key, value):
         ("dataset.augmentation.horizontal_flip=true", "dataset.augmentation"),
         ("model.input_norm=true", "model.input_norm=true"),
         ("model.norm_position=after", "model.norm_position=after"),
+        ("probes=[corruptions]", "probes=[corruptions] corrupts pictures"),
     ],
 )
 def test_codes_stay_as_they_are(train_py, outputs, word, said):

@@ -5,13 +5,13 @@ initialized network, that returns a `Probe` (experiments/probing/live.py). It lo
 and in between every `probe_every` steps; by default at the ends of epochs. What it finds joins metrics.csv and
 TensorBoard under its own heading. A dictionary `OVERLAYS` in the file, if there is one, draws curves over one another
 (experiments/record.py), a tuple `CHARTS` lists the figures of its page (experiments/report/charts.py), and a
-function `require_splits(splits)` refuses runs without the images that it needs. The first line of the file's docstring
-describes it in `--help`.
+function `require_splits(splits)` refuses runs whose images are not those that it needs. The first line of the file's
+docstring describes it in `--help`.
 """
 
 import ast
 import importlib
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from experiments.errors import UserError, known, nearest
 if TYPE_CHECKING:  # names are checked before PyTorch is imported
     from torch import nn
 
+    from data.batches import DeviceImages
     from experiments.probing.live import Probe, Surroundings
 
 HERE = Path(__file__).parent
@@ -51,11 +52,11 @@ def check_names(chosen: Iterable[str]) -> None:
         seen.add(name)
 
 
-def check_splits(chosen: Iterable[str], splits: Collection[str]) -> None:
-    """Check that a run has the splits that its probes need, as their functions `require_splits` say.
+def check_splits(chosen: Iterable[str], splits: Mapping[str, "DeviceImages"]) -> None:
+    """Check that a run has the images that its probes need, as their functions `require_splits` say.
 
     Raises:
-        UserError: where one is missing.
+        UserError: where they are missing, or of another kind.
     """
     for name in chosen:
         require = getattr(module(name), "require_splits", None)

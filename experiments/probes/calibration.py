@@ -18,11 +18,11 @@ Source: Guo et al. 2017, arXiv 1706.04599, §2 (equation 3) and §4.2.
 """
 
 import math
-from collections.abc import Collection
+from collections.abc import Mapping
 
 from torch import nn
 
-from data.batches import evaluation_batches
+from data.batches import DeviceImages, evaluation_batches
 from experiments.errors import UserError
 from experiments.evaluate import Evaluation, evaluation_mode, predict
 from experiments.predictions.calibration import expected_calibration_error, negative_log_likelihood
@@ -47,7 +47,7 @@ CHARTS = (
 )
 
 
-def require_splits(splits: Collection[str]) -> None:
+def require_splits(splits: Mapping[str, DeviceImages]) -> None:
     """Raise UserError where no training images are held out."""
     if "validation" not in splits:
         raise UserError(

@@ -23,16 +23,19 @@ Sources: Hendrycks & Dietterich 2019, arXiv 1903.12261 (corruptions; ours are fe
 another network's); Schneider et al. 2020, arXiv 2006.16971 (re-estimated statistics).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
 
+from data.batches import DeviceImages
 from data.corruptions import CORRUPTIONS, SEVERITIES, corrupted
+from experiments.errors import UserError
 from experiments.evaluate import evaluation_mode, even_parts, predict
 from experiments.inference.precise import precise_statistics, running_layers, using_statistics
 from experiments.probing.live import Live, Measured, Probe, Surroundings
 from experiments.report.charts import Curves
+from models.sequence import holds_codes
 
 IMAGES = 1000
 CHARTS = (
@@ -47,6 +50,15 @@ CHARTS = (
         },
     ),
 )
+
+
+def require_splits(splits: Mapping[str, DeviceImages]) -> None:
+    """Raise UserError where the images are codes of characters: brighter or blurred, they are other characters."""
+    if holds_codes(splits["test"].image_shape):
+        raise UserError(
+            "probes=[corruptions] corrupts pictures, and the images of this dataset are sequences of codes: "
+            "choose another probe, or a dataset of pictures"
+        )
 
 
 def make(model: nn.Module, surroundings: Surroundings) -> Probe:

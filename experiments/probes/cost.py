@@ -3,7 +3,8 @@
     cost/train_ratio         time of an optimizer step, divided by that of the network without a norm
     cost/eval_ratio          the same of a forward pass in evaluation mode, of at most 100 test images at once
     cost/folded_ratio        the same with norms that have running statistics folded into the weights (models/fold.py);
-                             not measured where there are none
+                             not measured where there are none; of the network as it is where they do not fold
+                             (norm=switchable)
     cost/saved_bytes_ratio   bytes that a training step's forward pass keeps for its backward pass, each storage
                              once, those of parameters and buffers aside
     cost/parameter_ratio     number of parameters
