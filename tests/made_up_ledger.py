@@ -48,7 +48,7 @@ def ledger(**rows):
 
 
 def summary(arms, name="accuracy", scale="cpu", metric="accuracy", diverged=None, pairs=None, about=None, **more):
-    """Of a finished study; `arms` has the values of each by seed, `diverged` how many runs had none."""
+    """Of a finished study; `arms` has the values of each by seed, `diverged` how many more diverged without one."""
     found = {}
     for arm, values in arms.items():
         lost = (diverged or {}).get(arm, 0)

@@ -154,13 +154,34 @@ def test_diverged_runs():
     found = one(asked, summary({"bn": around(0.9), "no norm": [0.1]}, diverged={"no norm": 5}))
     assert found.state == "supported"
     assert found.parts[0].verdict.divergence.lost == (5, 0)
+    some = one(row(of_study()), summary({"bn": around(0.9), "no norm": around(0.8, n=4)}, diverged={"no norm": 1}))
+    assert (some.state, some.parts[0].verdict.divergence.lost) == ("supported", (0, 1))
+
+
+def test_finished_runs_without_a_number_are_not_lost():
+    """As where no learning rate brought the loss below a level: nothing diverged."""
+    numbers = summary({"bn": around(0.9), "no norm": around(0.1)})
+    numbers["arms"]["no norm"]["values"] = {}
+    (part,) = one(row(of_study()), numbers).parts
+    assert (part.state, part.tag, part.verdict.divergence) == ("inconclusive", "runs have no number in one arm", None)
+    assert "No number from no norm (of 5 runs 5 finished without one)" in part.sentence
+    numbers["arms"]["no norm"]["runs"]["0"]["status"] = "diverged"
+    (part,) = one(row(of_study()), numbers).parts
+    assert (part.tag, part.verdict.divergence.lost) == ("runs have no number in one arm", (0, 1))
 
 
 def test_a_diverged_run_that_counts_as_a_number():
     """Where the metric says what it counts as, the run is not lost."""
     numbers = summary({"bn": around(0.9), "no norm": around(0.1, 0)})
-    numbers["arms"]["no norm"]["runs"]["0"]["status"] = "diverged"
-    assert one(row(of_study()), numbers).state == "supported"
+    for run in numbers["arms"]["no norm"]["runs"].values():
+        run["status"] = "diverged"
+    found = one(row(of_study()), numbers)
+    assert (found.state, found.parts[0].verdict.divergence) == ("supported", None)
+    del numbers["arms"]["no norm"]["values"]["accuracy"]["4"]
+    verdict = one(row(of_study()), numbers).parts[0].verdict
+    assert (verdict.state, verdict.divergence.lost) == ("supported", (0, 1))
+    asked = row(of_study(arms=["no norm", "bn"], outcome="divergence", margin=0.2))
+    assert one(asked, numbers).parts[0].verdict.divergence.lost == (5, 0)
 
 
 def test_what_the_metric_says_is_used():
@@ -185,11 +206,24 @@ def test_a_difference_of_differences():
 @pytest.mark.parametrize("name", ["bn | no norm", "no norm | bn"])
 def test_pairs(name):
     asked = row(of_study(metric="churn", pairs=True))
-    numbers = summary({}, metric="churn", pairs={"churn": {name: {"0": 0.05, "1": 0.06, "2": 0.055}}})
+    arms = {"bn": [1.0] * 3, "no norm": [1.0] * 3}
+    numbers = summary(arms, metric="churn", pairs={"churn": {name: {"0": 0.05, "1": 0.06, "2": 0.055}}})
     verdict = one(asked, numbers).parts[0].verdict
     assert (verdict.state, verdict.effect, verdict.n) == ("supported", pytest.approx(0.055), (3,))
-    (part,) = one(asked, summary({}, metric="churn", pairs={"churn": {"bn | ln": {"0": 1.0}}})).parts
-    assert part.state == "not run"
+    for there in ({}, arms):  # arms that the scale leaves out, or too few seeds for pairs
+        (part,) = one(asked, summary(there, metric="churn", pairs={"churn": {"bn | ln": {"0": 1.0}}})).parts
+        assert part.state == "not run"
+
+
+def test_seeds_of_a_pair_that_diverged_in_one_arm_are_lost():
+    asked = row(of_study(metric="churn", pairs=True))
+    arms, values = {"bn": [1.0] * 6, "no norm": [1.0] * 4}, {"0": 0.05, "1": 0.06, "2": 0.055, "3": 0.055}
+    some = summary(arms, metric="churn", pairs={"churn": {"bn | no norm": values}}, diverged={"no norm": 2})
+    (part,) = one(asked, some).parts
+    assert (part.state, part.tag, part.verdict.divergence.lost) == ("inconclusive", "runs were lost in one arm", (2,))
+    assert "bn | no norm (of 6 runs 2 diverged)" in part.sentence
+    (part,) = one(asked, summary({"bn": [1.0] * 5, "no norm": [1.0]}, metric="churn", diverged={"no norm": 4})).parts
+    assert (part.state, part.tag, part.verdict.divergence.lost) == ("inconclusive", "runs were lost in one arm", (4,))
 
 
 def test_notes():

@@ -7,10 +7,9 @@ from made_up_ledger import of_check, of_study, row, study
 from experiments.checks.registry import checks
 from experiments.errors import UserError
 from experiments.studies import ledger as ledger_file
-from experiments.studies.claim import DIVERGENCE_MARGIN, CheckTest, StudyTest
+from experiments.studies.claim import CheckTest, StudyTest
 from experiments.studies.known_studies import KnownMetric, known_studies
 from experiments.studies.ledger import load, read, select
-from experiments.verdicts.judge import BEARABLE
 
 CLAIMS_OF = {"0": 18, "1": 20, "2": 14, "3": 20, "4": 25}  # documents
 
@@ -62,10 +61,6 @@ def test_the_ledger_fits_the_studies_and_the_checks():
 
 def test_every_check_decides_a_claim(claims):
     assert {test.check for test in asked_in(claims, CheckTest)} == set(checks())
-
-
-def test_the_margin_of_divergence_is_what_a_comparison_bears():
-    assert DIVERGENCE_MARGIN == BEARABLE
 
 
 @pytest.mark.parametrize(

@@ -6,18 +6,14 @@ import pytest
 
 from experiments import identity, result
 from experiments.errors import UserError
+from experiments.studies.claim import StudyTest
 from experiments.studies.grid import grid
+from experiments.studies.parts import of_study
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
 TUNING = {"setting": "recipe.lr", "only": {"norm": ["bn"]}, "settings": ["dataset.validation=0.3"]}
-SMOKE = {
-    "minutes": 1,
-    "expect": "x",
-    "seeds": [0, 1],
-    "settings": ["epochs=null", "steps=2"],
-    "tuned": {"recipe.lr": [0.001, 0.01, 0.1]},
-    "tuning_seeds": [5],
-}
+PLAIN = {"minutes": 1, "expect": "x", "seeds": [0, 1], "settings": ["epochs=null", "steps=2"]}
+SMOKE = {**PLAIN, "tuned": {"recipe.lr": [0.001, 0.01, 0.1]}, "tuning_seeds": [5]}
 NORMS = {"norm": {"bn": ["norm=bn"], "no norm": ["norm=none"]}}
 
 
@@ -78,8 +74,7 @@ def test_nested_levels_are_taken_together(small_study, train_py, outputs):
         {"key": "rate", "label": "l", "of": "train_loss", "at": "result", "take": {"what": "largest_level"}},
     ]
     rates = {"0.01": ["recipe.lr=0.01"], "0.1": ["recipe.lr=0.1"]}
-    smoke = {"minutes": 1, "expect": "x", "seeds": [0, 1], "settings": ["epochs=null", "steps=2"]}
-    small_study(metrics=metrics, nested=["rate"], factors={**NORMS, "rate": rates}, scales={"smoke": smoke})
+    small_study(metrics=metrics, nested=["rate"], factors={**NORMS, "rate": rates}, scales={"smoke": PLAIN})
     assert train_py("study=small", "scale=smoke", f"paths.outputs={outputs}").code == 0
     numbers = json.loads((outputs / "studies" / "small-smoke" / "summary.json").read_text())
     assert list(numbers["arms"]) == ["bn · 0.01", "bn · 0.1", "no norm · 0.01", "no norm · 0.1", "bn", "no norm"]
@@ -91,6 +86,36 @@ def test_nested_levels_are_taken_together(small_study, train_py, outputs):
     assert numbers["arms"]["bn"]["values"]["rate"] == {"0": 0.1, "1": 0.1}
     assert numbers["arms"]["bn"]["runs"]["0"] == {"status": "finished", "folder": None}
     assert numbers["complete"]
+
+
+def test_a_seed_has_diverged_where_all_of_its_levels_did(small_study, train_py, outputs):
+    """Where no level qualifies and only some diverged, it is finished without a number, and the verdict says so."""
+    margin = {"better": "higher", "ratio": True, "margin": 2.0}
+    taken = {"what": "largest_level", "below": -1.0}
+    small_study(
+        metrics=[{"key": "rate", "label": "l", "of": "train_loss", "at": "result", "take": taken, **margin}],
+        nested=["rate"],
+        factors={
+            "size": {"one": ["model.width=0.25"], "two": ["model.width=0.5"]},
+            "rate": {"0.01": ["recipe.lr=0.01"], "1.0e12": ["recipe.lr=1.0e12"]},
+        },
+        leave_out=[["two", "0.01"]],
+        scales={"smoke": {**PLAIN, "settings": ["epochs=null", "steps=2", "norm=none"]}},
+    )
+    assert train_py("study=small", "scale=smoke", f"paths.outputs={outputs}").code == 0
+    numbers = json.loads((outputs / "studies" / "small-smoke" / "summary.json").read_text())
+    arms = {name: [run["status"] for run in found["runs"].values()] for name, found in numbers["arms"].items()}
+    assert arms == {
+        "one · 0.01": ["finished"] * 2,
+        "one · 1.0e12": ["diverged"] * 2,
+        "two · 1.0e12": ["diverged"] * 2,
+        "one": ["finished"] * 2,
+        "two": ["diverged"] * 2,
+    }
+    asked = {"study": "small", "metric": "rate", "arms": ["one", "two"], "direction": "greater", "margin": 2.0}
+    part = of_study(StudyTest(**asked, asserts="x"), "smoke", numbers)
+    assert part.verdict.divergence.lost == (0, 2)
+    assert "one (of 2 runs 2 finished without one) and two (of 2 runs 2 diverged)" in part.sentence
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,8 @@ def test_what_is_taken_over_levels():
         {"of": "x", "at": "last", "margin": 0.0},
         {"of": "x", "at": "last", "margin": 0.5, "ratio": True},
         {"of": "x", "at": "last", "take": {"what": "worst"}},
+        {"of": "x", "at": "last", "take": {"what": "largest_level"}, "diverged": 0.1},
+        {"of": "x", "at": "last", "margin": 1.25, "ratio": True, "diverged": 0.0},
     ],
 )
 def test_a_metric_that_does_not_fit_together(words):

@@ -9,7 +9,7 @@ from scipy import stats
 from experiments.verdicts.criterion import Criterion
 from experiments.verdicts.judge import judge
 from experiments.verdicts.judge_divergence import judge_divergence
-from experiments.verdicts.verdict import LOST_RUNS, NEGLIGIBLE, REVERSED, TOO_FEW, Divergence
+from experiments.verdicts.verdict import LOST_RUNS, NEGLIGIBLE, NO_NUMBER, REVERSED, TOO_FEW, Divergence
 
 
 def verdict(direction, difference, sd, margin=0.3, **more):
@@ -159,29 +159,70 @@ def test_lost_runs_of_one_arm_make_its_values_a_selection():
         assert found.divergence.lost == (0, lost)
         if lost == 2:  # a fifth is bearable
             assert found.state == "supported"
-            assert "0 of 10 and 2 of 10" in found.sentence
+            assert found.sentence.endswith(
+                "No number from b (of 10 runs 2 diverged), Fisher's p = 0.47 of equal shares of diverged runs."
+            )
         else:
             assert (found.state, found.tag, found.effect) == ("inconclusive", LOST_RUNS, None)
             assert found.divergence == Divergence((0, 3), (10, 10), pytest.approx(0.2105, abs=1e-4))
-            assert "b (3 of 10 runs)" in found.sentence
-    both = judge(Criterion("greater", 0.3), [exactly(1, 0.01, 3, runs=5, diverged=2)], [exactly(0, 0.01, 3, runs=5)])
+            assert found.sentence == (
+                "No number from b (of 10 runs 3 diverged), Fisher's p = 0.21 of equal shares of diverged runs: what is "
+                "left is a selection, and its values are not compared."
+            )
+    lost = exactly(1, 0.01, 3, runs=5, diverged=2)
+    both = judge(Criterion("greater", 0.3), [lost], [exactly(0, 0.01, 3, runs=5, diverged=2)])
     assert both.state == "supported"
-    assert judge(Criterion("greater", 0.3), [exactly(1, 0.01, 3, runs=5)]).tag == LOST_RUNS
+    assert judge(Criterion("greater", 0.3), [lost]).tag == LOST_RUNS
     four = judge(Criterion("greater", 0.3), [a], [a], (a, exactly(0, 0.01, 3, runs=5, diverged=2)))
     assert (four.tag, four.divergence.p) == (LOST_RUNS, None)
 
 
-def test_a_number_that_has_no_logarithm_is_lost():
+def test_finished_runs_without_a_number_are_not_lost():
+    """They leave a selection as well, and are named as what they are; no test of divergence counts them."""
+    a = exactly(1, 0.01, 10, name="a")
+    for without in (2, 3):
+        b = exactly(0, 0.01, 10 - without, name="b", runs=10)
+        found = judge(Criterion("greater", 0.3), [a], [b])
+        assert found.divergence is None
+        assert f"No number from b (of 10 runs {without} finished without one)" in found.sentence
+        assert "diverged" not in found.sentence
+        assert (found.state, found.tag) == (("supported", None) if without == 2 else ("inconclusive", NO_NUMBER))
+    mixed = judge(Criterion("greater", 0.3), [a], [exactly(0, 0.01, 6, name="b", runs=10, diverged=2)])
+    assert mixed.tag == NO_NUMBER  # two of ten diverged, which would be bearable
+    assert mixed.divergence == Divergence((0, 2), (10, 10), pytest.approx(0.4737, abs=1e-4))
+    assert "b (of 10 runs 2 diverged and 2 finished without one), Fisher's p = 0.47" in mixed.sentence
+    more = judge(Criterion("greater", 0.3), [a], [exactly(0, 0.01, 6, runs=10, diverged=3)])
+    assert (more.tag, more.divergence.lost) == (LOST_RUNS, (0, 3))
+    assert judge(Criterion("greater", 0.3), [exactly(1, 0.01, 3, runs=5)]).tag == NO_NUMBER
+    neither = judge(Criterion("greater", 0.3), [of(runs=3, name="a")], [of(runs=3, diverged=3, name="b")])
+    assert neither.tag == TOO_FEW
+    assert "No number from a (of 3 runs 3 finished without one) and b (of 3 runs 3 diverged)" in neither.sentence
+
+
+def test_a_diverged_run_with_a_number_is_not_lost():
+    found = judge(Criterion("greater", 0.3), [exactly(1, 0.01)], [of(*[0.1] * 4, 0.2, diverged=5, lost=0)])
+    assert (found.state, found.divergence, found.n) == ("supported", None, (5, 5))
+    assert "No number" not in found.sentence
+    some = judge(Criterion("greater", 0.3), [exactly(1, 0.01)], [of(0.1, 0.2, 0.1, 0.1, runs=5, diverged=3, lost=1)])
+    assert (some.state, some.divergence.lost) == ("supported", (0, 1))
+    counted = judge_divergence(Criterion("greater", 0.2), of(*[0.1] * 5, diverged=5, lost=0), exactly(1, 0.1))
+    assert (counted.state, counted.divergence.lost) == ("supported", (5, 0))  # of which it is the outcome
+
+
+def test_a_number_that_has_no_logarithm_is_none():
     found = judge(Criterion("greater", 1.25, ratio=True), [of(1, 2, 0, 3)], [exactly(1, 0.1)])
-    assert found.tag == LOST_RUNS
-    assert found.divergence.lost == (1, 0)
+    assert (found.tag, found.divergence) == (NO_NUMBER, None)
+    assert "(of 4 runs 1 finished without one)" in found.sentence
 
 
 def test_an_arm_that_diverges_is_not_the_best_of_several():
     bad = exactly(3, 0.01, 2, name="bad", runs=5, diverged=3)
     found = judge(Criterion("greater", 0.3), [exactly(1, 0.1, name="a")], [bad, exactly(0, 0.1, name="b")])
     assert (found.arms, found.state) == (("a", "b"), "supported")
-    assert "bad (3 of 5 runs)" in found.sentence
+    assert "Not compared, since more than a fifth of their runs have no number: bad (of 5 runs 3 diverged)." in (
+        found.sentence
+    )
+    assert found.divergence is None  # of those that are compared
     assert judge(Criterion("greater", 0.3), [exactly(1, 0.1)], [bad, bad]).tag == LOST_RUNS
 
 
@@ -199,6 +240,7 @@ def test_an_arm_that_diverges_is_not_the_best_of_several():
         ("less", (3, 25), (0, 25), "contradicted", None),  # [−.04, .30] of A − B
         ("equal", (5, 5), (0, 5), "contradicted", None),
         ("equal", (0, 12), (0, 12), "supported", None),  # the 90 % interval reaches .184, that of 95 % .242
+        ("greater", (0, 12), (0, 12), "inconclusive", None),
         ("differs", (0, 12), (0, 12), "contradicted", None),
         ("equal", (0, 25), (0, 25), "supported", None),
         ("equal", (0, 5), (0, 5), "inconclusive", None),
@@ -214,6 +256,11 @@ def test_divergence_as_the_outcome(direction, a, b, state, tag):
     assert (found.state, found.tag, found.n) == (state, tag, (a[1], b[1]))
     assert found.divergence.lost == (a[0], b[0])
     assert found.sentence.startswith(f"{a[0]} of {a[1]} runs of a and {b[0]} of {b[1]} runs of b diverged")
+    shown = found.p is not None and found.p < 0.05
+    of_two_tests = (direction == "equal" and not shown) or (direction == "differs" and state == "contradicted")
+    assert found.level == pytest.approx(0.9 if of_two_tests and tag is None else 0.95)
+    if a == b == (0, 12):
+        assert found.high == pytest.approx({0.9: 0.184, 0.95: 0.242}[round(found.level, 2)], abs=1e-3)
 
 
 def test_sentences():

@@ -4,11 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from experiments.checks.evidence import Evidence
-from experiments.checks.layers import BATCH_NORM, largest_difference, layer, output
+from experiments.checks.layers import BATCH_NORM, EPS, largest_difference, layer, output
 from experiments.checks.made_up_numbers import normal, seeded, uneven
 from models.norms.normalization import Norm
-
-EPS = 1e-5
 
 
 def gamma_and_beta_follow_from_the_statistics(norm: Norm = BATCH_NORM) -> Evidence:

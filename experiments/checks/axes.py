@@ -4,12 +4,9 @@ import torch
 from torch import Tensor
 
 from experiments.checks.evidence import Evidence
-from experiments.checks.layers import BATCH_NORM, LAYER_NORM, largest_difference, output, standardized
+from experiments.checks.layers import BATCH_NORM, EPS, LAYER_NORM, SAME, largest_difference, output, standardized
 from experiments.checks.made_up_numbers import uneven
 from models.norms.normalization import Norm
-
-EPS = 1e-5
-SAME = 1e-12  # differences up to this are rounding
 
 
 def mean_and_variance_over_the_batch_of_vectors(norm: Norm = BATCH_NORM) -> Evidence:

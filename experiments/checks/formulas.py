@@ -6,13 +6,10 @@ import torch
 from torch import Tensor
 
 from experiments.checks.evidence import Evidence
-from experiments.checks.layers import BATCH_NORM, LAYER_NORM, largest_difference, output, standardized
+from experiments.checks.layers import BATCH_NORM, EPS, LAYER_NORM, SAME, largest_difference, output, standardized
 from experiments.checks.made_up_numbers import normal, uneven
 from models.norms.batch_norm import BN
 from models.norms.normalization import Norm, RunningStatistics
-
-EPS = 1e-5
-SAME = 1e-12  # differences up to this are rounding
 
 
 def scaled_and_shifted_by_statistics(x: Tensor) -> Tensor:

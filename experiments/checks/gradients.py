@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from experiments.checks.evidence import Evidence
-from experiments.checks.layers import BATCH_NORM, layer
+from experiments.checks.layers import BATCH_NORM, EPS, layer
 from experiments.checks.made_up_numbers import normal, uneven
 from models.norms.normalization import Norm
 
@@ -93,7 +93,7 @@ def statistics_are_part_of_backpropagation(norm: Norm = BATCH_NORM) -> Evidence:
     reference = problem.by_differences(problem.x)
     (found,) = torch.autograd.grad(problem.loss(), problem.x)
     _, dy, _ = problem.pieces()
-    deviation = (problem.x.detach().var(dim=0, correction=0) + 1e-5).sqrt()
+    deviation = (problem.x.detach().var(dim=0, correction=0) + EPS).sqrt()
     error = _error(found, reference)
     constant = _error(dy * problem.gamma.detach() / deviation, reference)
     return Evidence(

@@ -4,8 +4,9 @@ Without ε the invariances are exact, so they are computed in float64 with an ε
 is from that is given beside it.
 """
 
+from typing import Literal
+
 import torch
-from torch import Tensor
 
 from experiments.checks.evidence import Evidence
 from experiments.checks.layers import (
@@ -30,8 +31,7 @@ def batch_norm_changes_with_a_features_scale_and_shift(
 
     Held if its output in training changes when every feature gets a positive scale and a shift of its own.
     """
-    x = uneven(64, 20)
-    return _sensitive("batch norm", "feature", norm, usual, x, *_scale_and_shift(1, 20))
+    return _sensitive("batch norm", norm, usual, of="feature")
 
 
 def batch_norm_changes_with_a_samples_scale_and_shift(
@@ -41,8 +41,7 @@ def batch_norm_changes_with_a_samples_scale_and_shift(
 
     Held if its output in training changes when every sample gets a positive scale and a shift of its own.
     """
-    x = uneven(64, 20)
-    return _sensitive("batch norm", "sample", norm, usual, x, *_scale_and_shift(64, 1))
+    return _sensitive("batch norm", norm, usual, of="sample")
 
 
 def layer_norm_changes_with_a_samples_scale_and_shift(
@@ -52,8 +51,7 @@ def layer_norm_changes_with_a_samples_scale_and_shift(
 
     Held if its output changes when every sample gets a positive scale and a shift of its own.
     """
-    x = uneven(64, 20)
-    return _sensitive("layer norm", "sample", norm, usual, x, *_scale_and_shift(64, 1))
+    return _sensitive("layer norm", norm, usual, of="sample")
 
 
 def layer_norm_changes_with_a_features_scale_and_shift(
@@ -63,8 +61,7 @@ def layer_norm_changes_with_a_features_scale_and_shift(
 
     Held if its output changes when every feature gets a positive scale and a shift of its own.
     """
-    x = uneven(64, 20)
-    return _sensitive("layer norm", "feature", norm, usual, x, *_scale_and_shift(1, 20))
+    return _sensitive("layer norm", norm, usual, of="feature")
 
 
 def norms_change_with_the_scale_of_the_weights(
@@ -99,18 +96,18 @@ def norms_change_with_the_scale_of_the_weights(
     )
 
 
-def _scale_and_shift(*shape: int) -> tuple[Tensor, Tensor]:
-    return normal(*shape, seed=5).exp(), 3 * normal(*shape, seed=6)
-
-
-def _sensitive(name: str, kind: str, norm: Norm, usual: Norm, x: Tensor, scale: Tensor, shift: Tensor) -> Evidence:
+def _sensitive(name: str, norm: Norm, usual: Norm, *, of: Literal["sample", "feature"]) -> Evidence:
+    """Whether the output changes with a positive scale and a shift of each sample, or of each feature."""
+    x = uneven(64, 20)
+    shape = (64, 1) if of == "sample" else (1, 20)
+    scale, shift = normal(*shape, seed=5).exp(), 3 * normal(*shape, seed=6)
     change = largest_difference(output(norm, x), output(norm, scale * x + shift))
     change_usual = largest_difference(output(usual, x), output(usual, scale * x + shift))
     return Evidence(
         holds=change > EXACT,
         sentence=(
             f"With a scale of {scale.min().item():.2f} to {scale.max().item():.1f} and a shift of its own for each "
-            f"{kind}, the output of {name} changes by up to {change:.1e} ({change_usual:.1e} with ε = 1e-5)."
+            f"{of}, the output of {name} changes by up to {change:.1e} ({change_usual:.1e} with ε = 1e-5)."
         ),
         numbers={"largest_change": change, "largest_change_with_usual_eps": change_usual},
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from experiments.checks.evidence import Evidence
 from experiments.checks.made_up_numbers import seeded
 
 
@@ -26,9 +27,17 @@ class Order:
         """Whether the norm stands between the layer and the activation."""
         return self.negative == 0 and self.bias_effect < 1e-9
 
-    @property
-    def words(self) -> str:
-        return "the norm stands before the activation" if self.norm_comes_first else "the norm follows the activation"
+    def evidence(self, block: str, bias: str) -> Evidence:
+        """What comes of a claim that the norm stands there; `block` and `bias` name the listing's."""
+        place = "stands before" if self.norm_comes_first else "follows"
+        return Evidence(
+            holds=self.norm_comes_first,
+            sentence=(
+                f"{100 * self.negative:.0f} % of what the listing's {block} puts out is negative, and adding 1 to its "
+                f"{bias} changes the output by up to {self.bias_effect:.2g}: the norm {place} the activation."
+            ),
+            numbers={"share_negative": self.negative, "effect_of_the_bias": self.bias_effect},
+        )
 
 
 def order_of(make: Callable[[], nn.Sequential], x: Tensor) -> Order:

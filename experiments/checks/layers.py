@@ -7,8 +7,10 @@ from models.norms.batch_norm import BN
 from models.norms.layer_norm import LN
 from models.norms.normalization import Norm
 
-BATCH_NORM: Norm = BN(momentum=0.1, eps=1e-5, affine=True)  # the settings of conf/norm/bn.yaml
-LAYER_NORM: Norm = LN(eps=1e-5, affine=True)  # of conf/norm/ln.yaml
+EPS = 1e-5  # ε of both norms here
+SAME = 1e-12  # differences from a formula up to this are rounding
+BATCH_NORM: Norm = BN(momentum=0.1, eps=EPS, affine=True)  # the settings of conf/norm/bn.yaml
+LAYER_NORM: Norm = LN(eps=EPS, affine=True)  # of conf/norm/ln.yaml
 
 # With an ε that vanishes beside every variance here, properties that hold up to ε are exact up to rounding.
 NO_EPS = 1e-200

@@ -83,12 +83,4 @@ def listing_mlp_puts_batch_norm_before_the_activation(
 
     Held if the listing's hidden layer puts out nothing negative and its bias is without effect.
     """
-    order = order_of(make, normal(128, INPUTS))
-    return Evidence(
-        holds=order.norm_comes_first,
-        sentence=(
-            f"{100 * order.negative:.0f} % of what the listing's hidden layer puts out is negative, and adding 1 to "
-            f"its bias changes the output by up to {order.bias_effect:.2g}: {order.words}."
-        ),
-        numbers={"share_negative": order.negative, "effect_of_the_bias": order.bias_effect},
-    )
+    return order_of(make, normal(128, INPUTS)).evidence("hidden layer", "bias")

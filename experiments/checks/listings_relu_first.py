@@ -27,15 +27,7 @@ def listing_relu_first_puts_batch_norm_before_the_relu(
     Held if the norm stands before the ReLU, as in Ioffe & Szegedy 2015, §3.2: the layer then puts out nothing negative
     and the convolution's bias is without effect.
     """
-    order = order_of(make, normal(32, 3, 10, 10))
-    return Evidence(
-        holds=order.norm_comes_first,
-        sentence=(
-            f"{100 * order.negative:.0f} % of what the listing's layer puts out is negative, and adding 1 to its "
-            f"convolution's bias changes the output by up to {order.bias_effect:.2g}: {order.words}."
-        ),
-        numbers={"share_negative": order.negative, "effect_of_the_bias": order.bias_effect},
-    )
+    return order_of(make, normal(32, 3, 10, 10)).evidence("layer", "convolution's bias")
 
 
 def listing_relu_first_defines_its_names(names: Mapping[str, object] = IMPORTED) -> Evidence:

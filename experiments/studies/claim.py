@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from experiments.settings import Strict
+from experiments.verdicts.sample import BEARABLE
 
 Arms = Annotated[list[str | Annotated[list[str], Field(min_length=2)]], Field(min_length=1, max_length=2)]
-DIVERGENCE_MARGIN = 0.2  # the share of lost runs that a comparison of values bears, see experiments/verdicts/rule.py
+DIVERGENCE_MARGIN = BEARABLE  # a difference in the share of lost runs that a comparison of values bears
 
 
 class StudyTest(Strict):

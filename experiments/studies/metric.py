@@ -62,6 +62,10 @@ class Metric(Strict):
             raise ValueError("points belongs to at: mean and at: sd")
         if self.margin is not None and not self.margin > (1 if self.ratio else 0):
             raise ValueError(f"margin={self.margin} must be above {1 if self.ratio else 0}")
+        if self.diverged is not None and self.ratio and self.diverged <= 0:
+            raise ValueError(f"diverged={self.diverged} has no ratio to another number: give one above 0")
+        if self.diverged is not None and self.take is not None and self.take.what == "largest_level":
+            raise ValueError("take: largest_level leaves out the levels that diverged: it has no `diverged`")
         if self.take is not None and self.take.what in ("worst", "best") and self.better == "neither":
             raise ValueError(f"take: {self.take.what} needs `better`")
         return self

@@ -1,7 +1,7 @@
 """One test of a claim at a scale: from a study's numbers, or a check's evidence, to what it came to."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Any
 
 from experiments.studies.claim import CheckTest, StudyTest
@@ -79,7 +79,7 @@ def _obstacle(test: StudyTest, summary: Mapping[str, Any]) -> tuple[str, str | N
 def _missing(test: StudyTest, summary: Mapping[str, Any]) -> str | None:
     """What the test compares and the numbers lack; of several arms of which the best is meant, one is enough."""
     if test.pairs:
-        return None if _pair(test, summary) is not None else f"the pair {' | '.join(test.named_arms)}"
+        return None if _of_pair(test, summary).runs else f"the pair {' | '.join(test.named_arms)}"
     sides = [[arm] if isinstance(arm, str) else arm for arm in (*test.arms, *(test.minus or []))]
     absent = [side for side in sides if not any(arm in summary["arms"] for arm in side)]
     return " and ".join(absent[0]) if absent else None
@@ -99,8 +99,7 @@ def _verdict(test: StudyTest, summary: Mapping[str, Any]) -> Verdict:
         reference=test.reference or 0.0,
     )
     if test.pairs:
-        values = _finite(_pair(test, summary) or {})
-        return judge(criterion, [Sample(values, len(values), 0, " | ".join(test.named_arms))])
+        return judge(criterion, [_of_pair(test, summary)])
     sides = [_samples(summary, arm, test.metric) for arm in test.arms]
     minus = None
     if test.minus is not None:
@@ -115,17 +114,25 @@ def _samples(summary: Mapping[str, Any], arm: str | Sequence[str], metric: str) 
 
 def _sample(summary: Mapping[str, Any], arm: str, metric: str) -> Sample:
     found = summary["arms"][arm]
-    statuses = [run["status"] for run in found["runs"].values()]
-    values = _finite(found["values"].get(metric, {}))
-    return Sample(values, len(statuses), statuses.count("diverged"), arm)
+    diverged = {seed for seed, run in found["runs"].items() if run["status"] == "diverged"}
+    return _of_seeds(arm, found["runs"].keys(), diverged, found["values"].get(metric, {}))
 
 
-def _pair(test: StudyTest, summary: Mapping[str, Any]) -> Mapping[str, float] | None:
-    """The values of a number of two arms together, which is the same in either order."""
-    pairs = summary.get("pairs", {}).get(test.metric, {})
+def _of_pair(test: StudyTest, summary: Mapping[str, Any]) -> Sample:
+    """A number of two arms together, which is the same in either order, by the seeds that they have in common.
+
+    There are none where the scale leaves the pair out. A seed is lost if it diverged in one of the arms.
+    """
     a, b = test.named_arms
-    return pairs.get(f"{a} | {b}", pairs.get(f"{b} | {a}"))
+    pairs = summary.get("pairs", {}).get(test.metric, {})
+    values = pairs.get(f"{a} | {b}", pairs.get(f"{b} | {a}", {}))
+    first, second = (summary["arms"].get(arm, {}).get("runs", {}) for arm in (a, b))
+    seeds = first.keys() & second.keys()
+    diverged = {seed for seed in seeds if "diverged" in (first[seed]["status"], second[seed]["status"])}
+    return _of_seeds(f"{a} | {b}", seeds if values or diverged else (), diverged, values)
 
 
-def _finite(values: Mapping[str, float]) -> tuple[float, ...]:
-    return tuple(float(value) for value in values.values() if math.isfinite(value))
+def _of_seeds(name: str, seeds: Collection[str], diverged: Set[str], values: Mapping[str, float]) -> Sample:
+    """The sample of an arm by its runs that are over: a diverged one that counts as a number is not lost."""
+    finite = {seed: float(value) for seed, value in values.items() if math.isfinite(value)}
+    return Sample(tuple(finite.values()), len(seeds), len(diverged), name, len(diverged - finite.keys()))

@@ -1,7 +1,7 @@
 """A study's numbers as plain values, for summary.json: from them alone come its tables and the verdicts."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from experiments.code_versions import differing
@@ -108,16 +108,23 @@ def _reduced(study: Study, scale: str, runs: Mapping[str, Sequence[StudyRun]]) -
         for part in present:
             for run in runs[part]:
                 by_seed.setdefault(run.seed, []).append((inner[part], run))
-        over = {seed: all(run.result is not None for _, run in found) for seed, found in by_seed.items()}
+        statuses = {seed: _status_over_levels({run.status for _, run in found}) for seed, found in by_seed.items()}
         values: dict[str, dict[str, float]] = {metric.key: {} for metric in taken}
         for seed, found in by_seed.items():
-            for metric in taken if over[seed] else ():
+            for metric in taken if statuses[seed] != "not finished" else ():
                 number = over_levels(metric, [(level, value(run, metric)) for level, run in found])
                 if number is not None and math.isfinite(number):
                     values[metric.key][str(seed)] = number
-        statuses = {str(seed): {"status": STATUSES[0 if done else 2], "folder": None} for seed, done in over.items()}
-        arms[name] = {"overrides": [], "runs": statuses, "values": values}
+        seeds = {str(seed): {"status": status, "folder": None} for seed, status in statuses.items()}
+        arms[name] = {"overrides": [], "runs": seeds, "values": values}
     return arms
+
+
+def _status_over_levels(statuses: Set[str]) -> str:
+    """Of one seed: diverged where every level did; where only some did, the metrics say what is made of it."""
+    if "not finished" in statuses:
+        return "not finished"
+    return "diverged" if statuses == {"diverged"} else "finished"
 
 
 def _inner_level(arm: str, outer: str) -> str:

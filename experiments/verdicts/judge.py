@@ -11,9 +11,7 @@ from experiments.verdicts.power import power_of_difference, power_of_equality
 from experiments.verdicts.rule import ALPHA, outcome
 from experiments.verdicts.sample import Sample
 from experiments.verdicts.sentence import undecided, with_interval
-from experiments.verdicts.verdict import LOST_RUNS, TOO_FEW, Divergence, Verdict
-
-BEARABLE = 0.2  # share of an arm's runs without a number; above it those that are left are another selection
+from experiments.verdicts.verdict import LOST_RUNS, NO_NUMBER, TOO_FEW, Divergence, Verdict
 
 
 def judge(
@@ -21,12 +19,13 @@ def judge(
 ) -> Verdict:
     """The verdict on what `criterion` asserts of the values of A and B.
 
-    Where more than a fifth of the runs of one side alone gave no number, what is left of it is a selection, and the
-    verdict is inconclusive with Fisher's p of equal shares.
+    Where more than a fifth of the runs of one side alone have no number, what is left of it is a selection, and the
+    verdict is inconclusive. Those that diverged are lost, with Fisher's p of equal shares; finished ones, in which what
+    the metric asks for did not come about, are told apart from them.
 
     Args:
-        a, b: one arm, or several of which the best is meant: an arm that lost more than a fifth of its runs is then no
-            candidate, if there is one that did not. Without b the one arm of a is compared with the reference.
+        a, b: one arm, or several of which the best is meant: an arm of which more than a fifth of the runs have no
+            number is then no candidate, if there is another. Without b the one arm of a is compared with the reference.
         minus: C and D, for (A − B) − (C − D) of single arms.
     """
     sides = [list(a), *([list(b)] if b else []), *([one] for one in minus or ())]
@@ -34,11 +33,12 @@ def judge(
         sides = [[one.on_log_scale() for one in side] for side in sides]
     chosen = [_candidates(side) for side in sides]
     left_out = [one for side, kept in zip(sides, chosen, strict=True) for one in side if one not in kept]
-    divergence = _lost(chosen) if any(one.lost for side in sides for one in side) else None
     arms = [one for side in chosen for one in side]
-    heavy = [all(one.lost_share > BEARABLE for one in side) for side in chosen]
-    if any(heavy) and (len(sides) == 1 or not all(heavy)):
-        return _undecided(criterion, arms, LOST_RUNS, divergence)
+    divergence = _lost(chosen) if any(one.lost for one in arms) else None
+    selected = [side for side in chosen if all(one.is_selection for one in side)]
+    if selected and (len(sides) == 1 or len(selected) < len(sides)):
+        diverged = any(one.is_selected_by_divergence for side in selected for one in side)
+        return _undecided(criterion, arms, LOST_RUNS if diverged else NO_NUMBER, divergence)
     if any(one.n < 2 for one in arms):
         return _undecided(criterion, arms, TOO_FEW, divergence)
 
@@ -65,11 +65,11 @@ def judge(
         divergence=divergence,
         sentence="",
     )
-    return with_interval(verdict, criterion, left_out)
+    return with_interval(verdict, criterion, arms, left_out)
 
 
 def _candidates(side: Sequence[Sample]) -> list[Sample]:
-    return [one for one in side if one.lost_share <= BEARABLE] or list(side)
+    return [one for one in side if not one.is_selection] or list(side)
 
 
 def _lost(sides: Sequence[Sequence[Sample]]) -> Divergence:

@@ -7,6 +7,8 @@ from experiments.verdicts.sample import Sample
 from experiments.verdicts.sentence import shares
 from experiments.verdicts.verdict import REVERSED, TOO_FEW, Divergence, State, Verdict
 
+WIDE, OF_TWO_TESTS = 1 - ALPHA, 1 - 2 * ALPHA  # levels of intervals
+
 
 def judge_divergence(criterion: Criterion, a: Sample, b: Sample) -> Verdict:
     """The verdict on what `criterion` asserts of the shares of diverged runs, its margin in such shares.
@@ -17,15 +19,15 @@ def judge_divergence(criterion: Criterion, a: Sample, b: Sample) -> Verdict:
     a_counts, b_counts = (a.diverged, a.runs), (b.diverged, b.runs)
     few = min(a.runs, b.runs) < 2
     p = None if few else fisher(*a_counts, *b_counts)
-    state, tag = ("inconclusive", TOO_FEW) if few else _state(criterion, a, b, p)
-    effect, low, high = (None,) * 3 if few else share_difference(*a_counts, *b_counts, level=1 - ALPHA)
+    state, tag, level = ("inconclusive", TOO_FEW, WIDE) if p is None else _state(criterion, a, b, p)
+    effect, low, high = (None,) * 3 if few else share_difference(*a_counts, *b_counts, level=level)
     verdict = Verdict(
         state=state,
         tag=tag,
         effect=effect,
         low=low,
         high=high,
-        level=1 - ALPHA,
+        level=level,
         margin=criterion.margin,
         ratio=False,
         arms=(a.name, b.name),
@@ -41,20 +43,24 @@ def judge_divergence(criterion: Criterion, a: Sample, b: Sample) -> Verdict:
     return shares(verdict)
 
 
-def _state(criterion: Criterion, a: Sample, b: Sample, p: float | None) -> tuple[State, str | None]:
-    assert p is not None
+def _state(criterion: Criterion, a: Sample, b: Sample, p: float) -> tuple[State, str | None, float]:
+    """The state, its tag, and the level of the interval that says it: 90 % where it is of two one-sided tests."""
     counts = (a.diverged, a.runs, b.diverged, b.runs)
-    effect, low, high = share_difference(*counts, level=1 - ALPHA)
-    _, low_of_two, high_of_two = share_difference(*counts, level=1 - 2 * ALPHA)  # of two one-sided tests
+    effect, low, high = share_difference(*counts, level=WIDE)
+    _, low_of_two, high_of_two = share_difference(*counts, level=OF_TWO_TESTS)
     same = max(-low_of_two, high_of_two) < criterion.margin
     shown = p < ALPHA
     match criterion.direction:
+        case "equal" if shown:
+            return "contradicted", None, WIDE
         case "equal":
-            return ("contradicted" if shown else "supported" if same else "inconclusive"), None
+            return ("supported" if same else "inconclusive"), None, OF_TWO_TESTS
+        case "differs" if same and not shown:
+            return "contradicted", None, OF_TWO_TESTS
         case "differs":
-            return ("supported" if shown else "contradicted" if same else "inconclusive"), None
+            return ("supported" if shown else "inconclusive"), None, WIDE
         case "less":
             effect, high = -effect, -low
     if shown:
-        return ("supported", None) if effect > 0 else ("contradicted", REVERSED)
-    return ("contradicted" if high < criterion.margin else "inconclusive"), None
+        return ("supported", None, WIDE) if effect > 0 else ("contradicted", REVERSED, WIDE)
+    return ("contradicted" if high < criterion.margin else "inconclusive"), None, WIDE

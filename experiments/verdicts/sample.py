@@ -3,22 +3,27 @@
 import math
 from dataclasses import dataclass, replace
 
+BEARABLE = 0.2  # share of an arm's runs without a number; above it those that are left are another selection
+
 
 @dataclass(frozen=True)
 class Sample:
     """One number from each run of an arm that has one.
 
     values: finite. runs: how many are over, diverged ones included. diverged: how many of them diverged; such a run may
-    have a number all the same, where the metric is of its start or says what a diverged run counts as.
+    have a number all the same, where the metric is of its start or says what a diverged run counts as. lost: how many
+    of the diverged ones have none.
     """
 
     values: tuple[float, ...]
     runs: int
     diverged: int = 0
     name: str = ""
+    lost: int = 0
 
     def __post_init__(self) -> None:
-        assert len(self.values) <= self.runs >= self.diverged >= 0, self
+        assert self.runs >= self.diverged >= self.lost >= 0, self
+        assert len(self.values) + self.lost <= self.runs, self
         assert all(math.isfinite(value) for value in self.values), self
 
     @property
@@ -26,13 +31,24 @@ class Sample:
         return len(self.values)
 
     @property
-    def lost(self) -> int:
+    def missing(self) -> int:
         """Runs without a number."""
         return self.runs - self.n
 
     @property
-    def lost_share(self) -> float:
-        return self.lost / self.runs if self.runs else 0.0
+    def without(self) -> int:
+        """Finished runs without a number: what the metric asks for did not come about, such as a level reached."""
+        return self.missing - self.lost
+
+    @property
+    def is_selection(self) -> bool:
+        """Whether so many runs have no number that those that have one are not compared with others."""
+        return self.missing > BEARABLE * self.runs
+
+    @property
+    def is_selected_by_divergence(self) -> bool:
+        """Whether the lost runs alone are so many."""
+        return self.lost > BEARABLE * self.runs
 
     @property
     def mean(self) -> float | None:
@@ -53,5 +69,5 @@ class Sample:
         return None if self.variance is None else math.sqrt(self.variance)
 
     def on_log_scale(self) -> "Sample":
-        """With the natural logarithms of the values; numbers that have none, 0 and below, are lost."""
+        """With the natural logarithms of the values; runs whose number has none, 0 and below, are without one."""
         return replace(self, values=tuple(math.log(value) for value in self.values if value > 0))

@@ -5,11 +5,18 @@ from dataclasses import replace
 
 from experiments.verdicts.criterion import Criterion
 from experiments.verdicts.sample import Sample
-from experiments.verdicts.verdict import LOST_RUNS, NEGLIGIBLE, REVERSED, Divergence, Verdict
+from experiments.verdicts.verdict import NEGLIGIBLE, REVERSED, TOO_FEW, Verdict
 
 
-def with_interval(verdict: Verdict, criterion: Criterion, left_out: Sequence[Sample]) -> Verdict:
-    """With the sentence of a verdict that has an estimate."""
+def with_interval(
+    verdict: Verdict, criterion: Criterion, arms: Sequence[Sample], left_out: Sequence[Sample]
+) -> Verdict:
+    """With the sentence of a verdict that has an estimate.
+
+    Args:
+        arms: those that are compared; of several of which the best is meant, all.
+        left_out: arms that are no candidates, since too many of their runs have no number.
+    """
     assert verdict.effect is not None
     assert verdict.low is not None
     assert verdict.high is not None
@@ -23,24 +30,24 @@ def with_interval(verdict: Verdict, criterion: Criterion, left_out: Sequence[Sam
     if verdict.df == float("inf"):
         words.append("Runs of an arm do not differ at all, so that the interval is a point.")
     if left_out:
-        words.append(f"Not compared, since more than a fifth of their runs was lost: {_counts(left_out)}.")
-    elif verdict.divergence is not None:
-        words.append(f"Runs without a number: {_of_sides(verdict.divergence)}.")
+        words.append(f"Not compared, since more than a fifth of their runs have no number: {_counts(left_out)}.")
+    if any(one.missing for one in arms):
+        words.append(f"{_without_number(verdict, arms)}.")
     return replace(verdict, sentence=" ".join(words))
 
 
 def undecided(verdict: Verdict, arms: Sequence[Sample]) -> Verdict:
-    """With the sentence of a verdict that has no estimate."""
-    if verdict.tag == LOST_RUNS:
-        p = verdict.divergence.p if verdict.divergence else None
-        test = "" if p is None else f" (Fisher's p = {p:.2g})"
-        sentence = (
-            f"No number from {_counts([one for one in arms if one.lost])}{test}: what is left is a selection, and its "
-            "values are not compared."
-        )
-    else:
+    """With the sentence of a verdict that has no estimate.
+
+    Args:
+        arms: as in `with_interval`.
+    """
+    missing = _without_number(verdict, arms) if any(one.missing for one in arms) else ""
+    if verdict.tag == TOO_FEW:
         found = _listed(f"{one.name or 'the arm'} {one.n}" for one in arms)
         sentence = f"An interval needs two seeds in each arm at least; runs with a number: {found}."
+        return replace(verdict, sentence=f"{sentence} {missing}." if missing else sentence)
+    sentence = f"{missing}: what is left is a selection, and its values are not compared."
     return replace(verdict, sentence=sentence)
 
 
@@ -89,13 +96,21 @@ def _signed(text: str) -> str:
     return text.replace("-", "−") if float(text) else text.lstrip("-")  # no negative zero
 
 
+def _without_number(verdict: Verdict, arms: Sequence[Sample]) -> str:
+    """Which arms have runs without a number, how many and why."""
+    p = None if verdict.divergence is None else verdict.divergence.p
+    test = "" if p is None else f", Fisher's p = {p:.2g} of equal shares of diverged runs"
+    return f"No number from {_counts([one for one in arms if one.missing])}{test}"
+
+
 def _counts(arms: Sequence[Sample]) -> str:
-    return _listed(f"{one.name or 'the arm'} ({one.lost} of {one.runs} runs)" for one in arms)
+    return _listed(f"{one.name or 'the arm'} ({_missing(one)})" for one in arms)
 
 
-def _of_sides(found: Divergence) -> str:
-    sides = _listed(f"{lost} of {runs}" for lost, runs in zip(found.lost, found.runs, strict=True))
-    return sides if found.p is None else f"{sides} (Fisher's p = {found.p:.2g})"
+def _missing(arm: Sample) -> str:
+    """The runs without a number: diverged ones, and finished ones in which what is asked for did not come about."""
+    kinds = ((arm.lost, "diverged"), (arm.without, "finished without one"))
+    return f"of {arm.runs} runs {_listed(f'{count} {words}' for count, words in kinds if count)}"
 
 
 def _listed(words: Iterable[str]) -> str:

@@ -9,13 +9,16 @@ REVERSED = "reversed"
 NEGLIGIBLE = "real but negligible"
 TOO_FEW = "needs at least two seeds"
 LOST_RUNS = "runs were lost in one arm"
+NO_NUMBER = "runs have no number in one arm"
 
 
 @dataclass(frozen=True)
 class Divergence:
-    """How many runs of each side gave no number, mostly because they diverged, and Fisher's p of equal shares.
+    """How many runs of each side were lost, and Fisher's p of equal shares.
 
-    p is None where there are not two sides, as with an arm against a fixed number.
+    lost: runs that diverged and have no number; where divergence is the outcome, all that diverged. Finished runs
+        without a number do not count.
+    p: None where there are not two sides, as with an arm against a fixed number.
     """
 
     lost: tuple[int, ...]
@@ -39,9 +42,11 @@ class Verdict:
     df: degrees of freedom, infinite where no arm has any spread.
     p: of the hypothesis that the state rejects: two-sided of no difference where supported, doubled of a difference of
         the margin or more where contradicted, of the two one-sided tests where equality is shown. Where nothing is
-        rejected, of no difference (for `equal`: of the two one-sided tests).
+        rejected, of no difference (for `equal`: of the two one-sided tests). Where divergence is the outcome it is
+        Fisher's of no difference, whatever the state.
     power: probability that the interval would leave 0 out if the true difference were the margin, with the spread
         found here (for `equal`: that equality would be shown if there were none).
+    divergence: None where no run of the arms that are compared was lost.
     adjusted_p: after Holm's correction; None outside of the family.
     """
 
