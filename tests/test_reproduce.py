@@ -73,7 +73,7 @@ def test_checks_alone_need_no_study():
 def test_a_scale_at_which_nothing_is_decided():
     claim = claim_on("accuracy_mnist")
     claim.tests[0] = claim.tests[0].model_copy(update={"scales": ["paper"]})
-    with pytest.raises(UserError, match="nothing decides these claims at scale=cpu; .* paper"):
+    with pytest.raises(UserError, match=r"nothing decides these claims at scale=cpu; .* paper"):
         work([claim], studies(), "cpu", False, [])
     assert work([claim], studies(), "paper", False, []).studies
 

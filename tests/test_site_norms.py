@@ -4,7 +4,7 @@ import made_up_studies as made
 import pytest
 
 from experiments.site import norm_page
-from experiments.site.norm_docs import module_path, norm_docs, parsed
+from experiments.site.norm_docs import norm_docs, parsed
 
 TEXT = """Some norm: it does this.
 
@@ -60,7 +60,7 @@ def test_every_norm_has_a_card(norm):
     docs = norm_docs(norm)
     assert docs.summary.endswith((".", "β"))
     if norm != "none":
-        assert docs.formula or docs.facts, module_path(norm)
+        assert docs.formula or docs.facts, norm
 
 
 def test_results_and_cost_of_a_norm():

@@ -1,6 +1,7 @@
 """The pages of the report: what stands on them, that they hold together, and that they ask nobody for anything."""
 
 import itertools
+import json
 import re
 from pathlib import Path
 from urllib.parse import unquote
@@ -12,6 +13,8 @@ from html_of_pages import Page
 from experiments.report import page as page_file
 from experiments.site import build as build_file
 from experiments.site.build import build
+from experiments.site.rows import STATES
+from experiments.site.sources import SCALES
 
 SITE = Path(build_file.__file__).parent
 TWO = [f"{network} · {norm}" for network in ("small_cnn", "resnet20") for norm in made.ARMS]
@@ -106,9 +109,12 @@ def test_filters_are_named_and_hidden_without_a_script(report):
     headings = [heading["data-sort"] for heading in page.all("th") if "data-sort" in heading]
     sorts = [option["value"] for option in page.all("option") if option.get("value")]
     assert sorts == [value for heading in headings for value in (heading, f"-{heading}")]
+    (first, *_) = [body for body in page.all("tbody") if "data-order" in body]
+    assert all(heading in ("id", "where", "claim") or f"data-{heading}" in first for heading in headings)
     script = (SITE / "ledger.js").read_text()
-    assert all(heading in ("id", "where", "claim") or f"data-{heading}" for heading in headings)
     assert "aria-sort" in script
+    for column, values in (("verdict", STATES), ("scale", SCALES)):  # the orders of the pages and of their script
+        assert f"{column}: {json.dumps(values)}" in script
 
 
 def test_the_page_of_a_study(report):
@@ -121,7 +127,7 @@ def test_the_page_of_a_study(report):
     assert any(label.startswith("Test accuracy") and "at step 950" in label for label in labels)
     runs = [link["href"] for link in page.all("a") if "/runs/" in link["href"]]
     assert len(runs) == 9
-    assert "../../runs/moments-cpu-bn-seed0" in [link.removeprefix("../") and link for link in runs]
+    assert "../../runs/moments-cpu-bn-seed0" in runs
     smoke = Page(pages(report)["studies/moments-smoke.html"]).text
     assert "Its numbers say nothing about the question." in smoke
 

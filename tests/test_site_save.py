@@ -5,9 +5,11 @@ import json
 import made_up_studies as made
 import pytest
 
+from experiments.checks import run as checks_run
 from experiments.errors import UserError
 from experiments.site import sources
 from experiments.site.save import save
+from experiments.studies import summary
 from scripts import report as report_script
 
 DIRTY = [{"commit": made.COMMIT, "clean": "False", "device_name": "x", "threads": "1", "torch": "2.15.0"}]
@@ -67,6 +69,11 @@ def test_checks_of_uncommitted_code_are_refused(tmp_path):
     made.write_evidence(tmp_path / "outputs", made.evidence(clean=False))
     with pytest.raises(UserError, match=r"the check some_check is not kept: .*uncommitted"):
         save(tmp_path / "outputs", tmp_path / "kept")
+
+
+def test_what_is_written_now_is_read():
+    """The report names the numbers of the forms itself, so that reading takes no PyTorch."""
+    assert (summary.SCHEMA, checks_run.SCHEMA) == (sources.SUMMARY_SCHEMA, sources.EVIDENCE_SCHEMA)
 
 
 def test_nothing_there(tmp_path):
