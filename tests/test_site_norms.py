@@ -69,14 +69,21 @@ def test_results_and_cost_of_a_norm():
         ("moments", "smoke"): {**made.summary(scale="smoke"), "source": "local"},
         ("cost", "cpu"): {**made.summary("cost"), "source": "local"},
     }
-    values = norm_page.values("none", {"helps": "a", "limits": "b"}, summaries)
+    values = norm_page.values("none", {"helps": "a", "limits": "b"}, summaries, ["none"])
     assert [(row["study"], row["scale"], row["arm"], row["n"], row["kept"]) for row in values["results"]] == [
         ("cost", "cpu", "no norm", 3, False),
         ("moments", "cpu", "no norm", 3, True),  # smoke is no result
     ]
     assert values["cost"]["link"] == "studies/cost-cpu.html"
     assert [label for label, _ in values["cost"]["rows"]] == ["test accuracy (%)", "steps to 60 %"]
-    assert norm_page.values("gn", None, summaries)["cost"] is None
+    assert values["costed"]
+    other = norm_page.values("gn", None, summaries, ["none"])
+    assert (other["cost"], other["costed"]) == (None, False)
+
+
+def test_the_norms_whose_cost_a_study_measures():
+    assert {"bn", "ln", "none"} <= norm_page.in_cost() <= set(norm_page.names())
+    assert "frn" not in norm_page.in_cost()  # which brings its own activation
 
 
 def test_the_norm_of_an_arm():

@@ -142,6 +142,12 @@ def test_a_kept_study_says_so_and_has_published_figures_beside_it(report):
     assert any(path["class"] == "published" for path in page.all("path") if "class" in path)
 
 
+def test_a_norm_says_whether_its_cost_can_be_measured(report):
+    text = {norm: Page(pages(report)[f"norms/{norm}.html"]).text for norm in ("bn", "frn")}
+    assert "Not measured here yet: python train.py study=cost scale=cpu" in text["bn"]
+    assert "No study measures it." in text["frn"]
+
+
 def test_checks_with_their_numbers_and_claims(report):
     text = Page(pages(report)["checks.html"]).text
     assert "contradicted It is 4.5." in text
