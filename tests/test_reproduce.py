@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
@@ -189,6 +190,27 @@ def test_a_study_that_fails_does_not_stop_the_others(tmp_path, monkeypatch, caps
     assert out.count(f"{ran[0][0]} failed: error: no such thing (exit code 2; all of it in {tmp_path}") == 2
     assert "studies: 1 done, 1 failed" in out
     assert (tmp_path / "report" / "index.html").exists()
+
+
+def test_runs_are_counted_and_those_of_a_second_stage_found(tmp_path, monkeypatch):
+    def grid(words):
+        stage = [tmp_path / name for name in ("a", "b", "c")][: 2 if len(read) == 0 else 3]
+        read.append(words)
+        plan = SimpleNamespace(jobs=[SimpleNamespace(config=folder) for folder in stage])
+        return SimpleNamespace(plan=plan, waiting=len(stage) == 2)
+
+    read = []
+    monkeypatch.setattr(study_process, "grid", grid)
+    monkeypatch.setattr(study_process.identity, "folder", lambda config: config)
+    runs = study_process.Runs(["study=x"])
+    counts = []
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "result.json").write_text("{}")
+        counts.append(runs.over())
+    assert counts == [1, 2, 3]
+    assert runs.over() == 3
+    assert len(read) == 2  # composed again once, when what is tuned is known
 
 
 def test_a_study_that_fails_is_said(tmp_path):

@@ -203,6 +203,7 @@ def test_kept_numbers_stand_in_for_those_that_are_not_whole(make, tmp_path):
     make()
     assert "Kept result" not in page.read_text()
     assert "Not complete" in page.read_text()
+    assert '>cpu</a> <span class="ci">not complete</span>' in (outputs / "report" / "index.html").read_text()
 
 
 def test_checks_made_here_go_before_kept_ones(make, tmp_path):

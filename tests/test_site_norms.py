@@ -77,6 +77,8 @@ def test_results_and_cost_of_a_norm():
     assert values["cost"]["link"] == "studies/cost-cpu.html"
     assert [label for label, _ in values["cost"]["rows"]] == ["test accuracy (%)", "steps to 60 %"]
     assert values["costed"]
+    summaries["cost", "paper"] = {**made.summary("cost", "paper"), "source": "saved"}
+    assert norm_page.values("none", None, summaries, ["none"])["cost"]["scale"] == "paper"  # the better of the two
     other = norm_page.values("gn", None, summaries, ["none"])
     assert (other["cost"], other["costed"]) == (None, False)
 

@@ -12,6 +12,7 @@ from html_of_pages import Page
 
 from experiments.report import page as page_file
 from experiments.site import build as build_file
+from experiments.site import study_file, study_page
 from experiments.site.build import build
 from experiments.site.rows import STATES
 from experiments.site.sources import SCALES
@@ -140,6 +141,28 @@ def test_a_kept_study_says_so_and_has_published_figures_beside_it(report):
     assert not [link for link in page.all("a") if "/runs/" in link["href"]]  # its runs are not here
     assert "Curves" not in page.text
     assert any(path["class"] == "published" for path in page.all("path") if "class" in path)
+
+
+def test_what_a_page_takes_of_claims_and_runs(tmp_path):
+    rows = [{"id": "0.1", "anchor": "x", "claim": "y", "smoke_parts": [{"by": "moments", "scale": "smoke"}],
+             "parts": [{"by": "moments", "scale": "cpu"}, {"by": "dropout", "scale": "cpu"}]}]  # fmt: skip
+    for scale in ("smoke", "cpu"):
+        (row,) = study_page.claims_of(rows, "moments", scale)
+        assert row["parts"] == [{"by": "moments", "scale": scale}]
+    assert study_page.claims_of(rows, "placement", "cpu") == []
+    content = {**made.summary(), "source": "local"}
+    content["arms"]["bn"]["runs"]["1"]["status"] = "diverged"
+    assert [len(files) for files in study_page.run_files(content, tmp_path).values()] == [2, 3, 3]
+    published = [{"arm": "bn", "metric": "test_accuracy", "value": 0.9, "sd": None, "n": 5, "source": "z"}]
+    method = {**study_file.method(None, "cpu"), "published": published}
+    (beside,) = study_page.values(content, method, [], tmp_path, tmp_path / "report")["published"]
+    assert (beside["theirs"], beside["their_n"], beside["our_n"]) == ("90\N{NO-BREAK SPACE}%", 5, 3)
+    assert study_page.values(content, method, [], tmp_path, tmp_path / "report")["details"] == ""
+    details = study_page.details_of(content, tmp_path)
+    details.parent.mkdir(parents=True)
+    details.write_text("")
+    link = study_page.values(content, method, [], tmp_path, tmp_path / "report")["details"]
+    assert link == "../../studies/moments-cpu/index.html"
 
 
 def test_a_norm_says_whether_its_cost_can_be_measured(report):

@@ -39,6 +39,9 @@ def test_what_is_kept_is_read_again(tmp_path):
     assert read.evidence["some_check"] == {**made.evidence(), "source": "saved"}
     twice = save(outputs, kept)
     assert (twice.written, len(twice.same)) == ((), 2)
+    made.write_summary(outputs, made.summary(train_seconds=7.0))
+    assert [path.name for path in save(outputs, kept).written] == ["cpu.json"]
+    assert json.loads((kept / "moments" / "cpu.json").read_text())["train_seconds"] == 7.0
 
 
 @pytest.mark.parametrize(
