@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
 
 from experiments.checks.registry import checks
 from experiments.errors import UserError
+from experiments.reproduce import command, study_process
 from experiments.reproduce.estimate import Estimate
 from experiments.reproduce.settings import parse
 from experiments.reproduce.study_process import last_line
@@ -59,6 +61,24 @@ def test_notes_need_nothing():
         work(notes, studies(), "cpu", False, [])
 
 
+def test_checks_alone_need_no_study():
+    there = list(checks())
+    claims = ledger.select(ledger.load(there), ("0.8", "3.14"))  # a check and a study; a study
+    found = work(claims.values(), studies(), None, False, there)
+    assert (found.checks, found.studies) == (("gamma_and_beta_follow_from_the_statistics",), ())
+    assert work(claims.values(), studies(), None, True, there).checks == tuple(there)
+    with pytest.raises(UserError, match="no check bears on these claims: leave out `checks`"):
+        work([claims["3.14"]], studies(), None, False, there)
+
+
+def test_a_scale_at_which_nothing_is_decided():
+    claim = claim_on("accuracy_mnist")
+    claim.tests[0] = claim.tests[0].model_copy(update={"scales": ["paper"]})
+    with pytest.raises(UserError, match=r"nothing decides these claims at scale=cpu; .* paper"):
+        work([claim], studies(), "cpu", False, [])
+    assert work([claim], studies(), "paper", False, []).studies
+
+
 def test_the_rest_is_estimated_at_the_pace_seen_so_far():
     estimate = Estimate([StudyWork("a", "cpu", 10, 10.0), StudyWork("b", "cpu", 5, 20.0)])
     assert (estimate.total, estimate.done) == (15, 0)
@@ -84,6 +104,7 @@ def test_the_rest_is_estimated_at_the_pace_seen_so_far():
         (["scale=smoke", "claim=0.8"], "Did you mean claims?"),
         (["scale=smoke", "claims="], "has no value"),
         (["scale=smoke", "scale=cpu"], "scale is given twice"),
+        (["checks", "scale=cpu"], "scale=cpu: checks have no scale"),
     ],
 )
 def test_words_that_are_not_understood(words, said):
@@ -112,6 +133,7 @@ def test_mistakes_are_one_line(tmp_path, capsys):
         (["scale=smoke", "claims=0.99"], "claim 0.99 does not exist"),
         (["scale=smoke", "documents=007"], "document 007 does not exist"),
         (["scale=smoke", "claims=3.14", "device=gpu"], "device=gpu is not known"),
+        (["checks", "claims=3.14"], "no check bears on these claims"),
     ):
         assert main([*words, f"paths.outputs={tmp_path / 'outputs'}"]) == 2
         err = capsys.readouterr().err
@@ -141,6 +163,54 @@ def test_a_claim_from_its_study_to_the_report_stopped_on_the_way(tmp_path):
     numbers = json.loads((tmp_path / "studies" / "mixed_mlp-smoke" / "summary.json").read_text())
     assert numbers["complete"]
     assert "3.14" in (tmp_path / "report" / "index.html").read_text()
+
+
+def test_a_study_that_fails_does_not_stop_the_others(tmp_path, monkeypatch, capsys):
+    """Each study's runs are composed once, which takes seconds."""
+    ran, composed = [], []
+
+    def run_study(part, words, path, runs, told):
+        ran.append((part.name, tuple(words)))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("error: no such thing\n")
+        return 2 if len(ran) == 1 else 0
+
+    def grid(words):
+        composed.append(words[0])
+        return real(words)
+
+    real = study_process.grid
+    monkeypatch.setattr(command, "run_study", run_study)
+    monkeypatch.setattr(study_process, "grid", grid)
+    words = ["threads=1", f"paths.outputs={tmp_path}"]
+    assert main(["scale=smoke", "claims=3.14,3.19", *words]) == 1
+    assert len(ran) == 2
+    assert ran == [(name.removeprefix("study="), tuple(words)) for name in composed]
+    out = capsys.readouterr().out
+    assert out.count(f"{ran[0][0]} failed: error: no such thing (exit code 2; all of it in {tmp_path}") == 2
+    assert "studies: 1 done, 1 failed" in out
+    assert (tmp_path / "report" / "index.html").exists()
+
+
+def test_runs_are_counted_and_those_of_a_second_stage_found(tmp_path, monkeypatch):
+    def grid(words):
+        stage = [tmp_path / name for name in ("a", "b", "c")][: 2 if len(read) == 0 else 3]
+        read.append(words)
+        plan = SimpleNamespace(jobs=[SimpleNamespace(config=folder) for folder in stage])
+        return SimpleNamespace(plan=plan, waiting=len(stage) == 2)
+
+    read = []
+    monkeypatch.setattr(study_process, "grid", grid)
+    monkeypatch.setattr(study_process.identity, "folder", lambda config: config)
+    runs = study_process.Runs(["study=x"])
+    counts = []
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "result.json").write_text("{}")
+        counts.append(runs.over())
+    assert counts == [1, 2, 3]
+    assert runs.over() == 3
+    assert len(read) == 2  # composed again once, when what is tuned is known
 
 
 def test_a_study_that_fails_is_said(tmp_path):

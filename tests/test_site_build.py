@@ -5,10 +5,12 @@ import sys
 
 import made_up_studies as made
 import pytest
+from jinja2 import Environment, FileSystemLoader, meta
 
 from experiments.errors import UserError
 from experiments.site import build as build_file
-from experiments.site.build import build
+from experiments.site.build import EXPERIMENTS, PAGE_CODE, build
+from experiments.site.pages import TEMPLATES
 from experiments.site.state import NAME
 
 
@@ -93,6 +95,18 @@ def test_other_code_makes_every_page_anew(make, monkeypatch, tmp_path):
     (extra / "site" / "new.py").write_text("")
     monkeypatch.setattr(build_file, "EXPERIMENTS", extra)
     assert make()[0] == first
+
+
+def test_every_template_of_a_page_is_code_that_makes_it():
+    loader = FileSystemLoader([*TEMPLATES, EXPERIMENTS / "report" / "templates"])
+    environment = Environment(loader=loader)
+    waiting, found = ["ledger.html", "checks.html", "norm.html", "study_report.html"], set()
+    while waiting:
+        text, path, _ = loader.get_source(environment, waiting.pop())
+        found.add(path)
+        waiting += meta.find_referenced_templates(environment.parse(text))
+    assert {path.rpartition("/")[2] for path in found} >= {"site.html", "study_parts.html", "parts.html", "base.html"}
+    assert found <= {str(path) for pattern in PAGE_CODE for path in EXPERIMENTS.glob(pattern)}
 
 
 def test_a_page_that_was_removed_or_changed_comes_back(make, tmp_path):
@@ -189,6 +203,7 @@ def test_kept_numbers_stand_in_for_those_that_are_not_whole(make, tmp_path):
     make()
     assert "Kept result" not in page.read_text()
     assert "Not complete" in page.read_text()
+    assert '>cpu</a> <span class="ci">not complete</span>' in (outputs / "report" / "index.html").read_text()
 
 
 def test_checks_made_here_go_before_kept_ones(make, tmp_path):

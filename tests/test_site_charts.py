@@ -9,10 +9,11 @@ import pytest
 from experiments.site.drawn.axis import axis, log_ticks, round_ticks
 from experiments.site.drawn.dots import Published, dots
 from experiments.site.drawn.effect import effect
-from experiments.site.drawn.lines import grouped, panels
+from experiments.site.drawn.lines import LEFT, grouped, panels
 from experiments.site.drawn.svg import MOST_LINES, line_style
 from experiments.site.rows import amount, in_margins, rows
 from experiments.site.run_curves import MOST, line, read_points
+from experiments.studies.decided import Decided, Part
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_lines_and_bands():
     assert second.count(f'class="line {line_style(0)}"') == 1  # bn has its colour in every panel
     (bn,) = re.findall(rf'<path d="([^"]+)" class="line {line_style(0)}"', first)
     (left, begin), (right, end) = points_of(bn)
-    assert (left < right, begin > end) == (True, True)  # to the right, and up
+    assert (left, left < right, begin > end) == (LEFT, True, True)  # step 0 at the axis, to the right, and up
     assert "bn: 25.00\N{NO-BREAK SPACE}% at step 0, 100.00\N{NO-BREAK SPACE}% at step 100" in first
 
 
@@ -110,6 +111,9 @@ def test_dots():
     assert chart.words == "bn 50.00\N{NO-BREAK SPACE}%; a very long name of an arm that has no room none; " \
         "ln 50.00\N{NO-BREAK SPACE}%"  # fmt: skip
     assert dots("accuracy", {"bn": []}) is None
+    ratio = str(dots("steps", {"bn": [1.0, 2.0, 4.0]}, is_ratio=True).svg)
+    low, middle, high = (float(found) for found in re.findall(r'cx="([\d.]+)"', ratio))
+    assert middle - low == pytest.approx(high - middle, abs=0.2)  # doubles are as far apart anywhere
 
 
 def numbers(**changes):
@@ -167,9 +171,21 @@ def test_rows_name_units_and_pages():
     assert check["parts"][0]["link"] == "checks.html#some_check"
     assert missing["parts"][0]["link"] == "index.html#study-dropout"  # there is no page yet
     assert note["parts"] == []
-    best = made.study_test(arms=["bn", ["ln", "no norm"]])
-    from experiments.studies.decided import Decided, Part
 
-    part = Part(best, "supported", None, "", made.verdict(), scale="cpu", source="local")
-    (row,) = rows([Decided(made.claim("0.1", tests=[best]), "supported", "cpu", (part,))], summaries)
-    assert row["parts"][0]["against"] == "bn against the best of ln, no norm"
+
+def test_rows_name_what_is_compared():
+    summaries = {("moments", "cpu"): {**made.summary(), "source": "local"}}
+    tests = (
+        made.study_test(arms=["bn", ["ln", "no norm"]]),
+        made.study_test(minus=["ln", "no norm"]),
+        made.study_test(arms=["bn"], reference=0.5),
+        made.study_test(metric="steps", outcome="divergence", margin=0.2),
+    )
+    parts = tuple(Part(one, "supported", None, "", made.verdict(), scale="cpu", source="local") for one in tests)
+    (row,) = rows([Decided(made.claim("0.1", tests=tests), "supported", "cpu", parts)], summaries)
+    best, minus, alone, diverged = row["parts"]
+    assert best["against"] == "bn against the best of ln, no norm"
+    assert minus["against"] == "bn against no norm, less ln against no norm"
+    assert alone["against"] == "bn against 0.5"
+    assert (diverged["metric"], diverged["numbers"]["effect_text"]) == ("share of diverged runs", "+3.12")
+    assert diverged["numbers"]["unit"] == " points"

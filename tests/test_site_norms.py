@@ -4,7 +4,7 @@ import made_up_studies as made
 import pytest
 
 from experiments.site import norm_page
-from experiments.site.norm_docs import module_path, norm_docs, parsed
+from experiments.site.norm_docs import norm_docs, parsed
 
 TEXT = """Some norm: it does this.
 
@@ -60,7 +60,7 @@ def test_every_norm_has_a_card(norm):
     docs = norm_docs(norm)
     assert docs.summary.endswith((".", "β"))
     if norm != "none":
-        assert docs.formula or docs.facts, module_path(norm)
+        assert docs.formula or docs.facts, norm
 
 
 def test_results_and_cost_of_a_norm():
@@ -69,14 +69,23 @@ def test_results_and_cost_of_a_norm():
         ("moments", "smoke"): {**made.summary(scale="smoke"), "source": "local"},
         ("cost", "cpu"): {**made.summary("cost"), "source": "local"},
     }
-    values = norm_page.values("none", {"helps": "a", "limits": "b"}, summaries)
+    values = norm_page.values("none", {"helps": "a", "limits": "b"}, summaries, ["none"])
     assert [(row["study"], row["scale"], row["arm"], row["n"], row["kept"]) for row in values["results"]] == [
         ("cost", "cpu", "no norm", 3, False),
         ("moments", "cpu", "no norm", 3, True),  # smoke is no result
     ]
     assert values["cost"]["link"] == "studies/cost-cpu.html"
     assert [label for label, _ in values["cost"]["rows"]] == ["test accuracy (%)", "steps to 60 %"]
-    assert norm_page.values("gn", None, summaries)["cost"] is None
+    assert values["costed"]
+    summaries["cost", "paper"] = {**made.summary("cost", "paper"), "source": "saved"}
+    assert norm_page.values("none", None, summaries, ["none"])["cost"]["scale"] == "paper"  # the better of the two
+    other = norm_page.values("gn", None, summaries, ["none"])
+    assert (other["cost"], other["costed"]) == (None, False)
+
+
+def test_the_norms_whose_cost_a_study_measures():
+    assert {"bn", "ln", "none"} <= norm_page.in_cost() <= set(norm_page.names())
+    assert "frn" not in norm_page.in_cost()  # which brings its own activation
 
 
 def test_the_norm_of_an_arm():

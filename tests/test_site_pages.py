@@ -1,6 +1,7 @@
 """The pages of the report: what stands on them, that they hold together, and that they ask nobody for anything."""
 
 import itertools
+import json
 import re
 from pathlib import Path
 from urllib.parse import unquote
@@ -11,7 +12,10 @@ from html_of_pages import Page
 
 from experiments.report import page as page_file
 from experiments.site import build as build_file
+from experiments.site import study_file, study_page
 from experiments.site.build import build
+from experiments.site.rows import STATES
+from experiments.site.sources import SCALES
 
 SITE = Path(build_file.__file__).parent
 TWO = [f"{network} · {norm}" for network in ("small_cnn", "resnet20") for norm in made.ARMS]
@@ -106,9 +110,12 @@ def test_filters_are_named_and_hidden_without_a_script(report):
     headings = [heading["data-sort"] for heading in page.all("th") if "data-sort" in heading]
     sorts = [option["value"] for option in page.all("option") if option.get("value")]
     assert sorts == [value for heading in headings for value in (heading, f"-{heading}")]
+    (first, *_) = [body for body in page.all("tbody") if "data-order" in body]
+    assert all(heading in ("id", "where", "claim") or f"data-{heading}" in first for heading in headings)
     script = (SITE / "ledger.js").read_text()
-    assert all(heading in ("id", "where", "claim") or f"data-{heading}" for heading in headings)
     assert "aria-sort" in script
+    for column, values in (("verdict", STATES), ("scale", SCALES)):  # the orders of the pages and of their script
+        assert f"{column}: {json.dumps(values)}" in script
 
 
 def test_the_page_of_a_study(report):
@@ -121,7 +128,7 @@ def test_the_page_of_a_study(report):
     assert any(label.startswith("Test accuracy") and "at step 950" in label for label in labels)
     runs = [link["href"] for link in page.all("a") if "/runs/" in link["href"]]
     assert len(runs) == 9
-    assert "../../runs/moments-cpu-bn-seed0" in [link.removeprefix("../") and link for link in runs]
+    assert "../../runs/moments-cpu-bn-seed0" in runs
     smoke = Page(pages(report)["studies/moments-smoke.html"]).text
     assert "Its numbers say nothing about the question." in smoke
 
@@ -134,6 +141,34 @@ def test_a_kept_study_says_so_and_has_published_figures_beside_it(report):
     assert not [link for link in page.all("a") if "/runs/" in link["href"]]  # its runs are not here
     assert "Curves" not in page.text
     assert any(path["class"] == "published" for path in page.all("path") if "class" in path)
+
+
+def test_what_a_page_takes_of_claims_and_runs(tmp_path):
+    rows = [{"id": "0.1", "anchor": "x", "claim": "y", "smoke_parts": [{"by": "moments", "scale": "smoke"}],
+             "parts": [{"by": "moments", "scale": "cpu"}, {"by": "dropout", "scale": "cpu"}]}]  # fmt: skip
+    for scale in ("smoke", "cpu"):
+        (row,) = study_page.claims_of(rows, "moments", scale)
+        assert row["parts"] == [{"by": "moments", "scale": scale}]
+    assert study_page.claims_of(rows, "placement", "cpu") == []
+    content = {**made.summary(), "source": "local"}
+    content["arms"]["bn"]["runs"]["1"]["status"] = "diverged"
+    assert [len(files) for files in study_page.run_files(content, tmp_path).values()] == [2, 3, 3]
+    published = [{"arm": "bn", "metric": "test_accuracy", "value": 0.9, "sd": None, "n": 5, "source": "z"}]
+    method = {**study_file.method(None, "cpu"), "published": published}
+    (beside,) = study_page.values(content, method, [], tmp_path, tmp_path / "report")["published"]
+    assert (beside["theirs"], beside["their_n"], beside["our_n"]) == ("90\N{NO-BREAK SPACE}%", 5, 3)
+    assert study_page.values(content, method, [], tmp_path, tmp_path / "report")["details"] == ""
+    details = study_page.details_of(content, tmp_path)
+    details.parent.mkdir(parents=True)
+    details.write_text("")
+    link = study_page.values(content, method, [], tmp_path, tmp_path / "report")["details"]
+    assert link == "../../studies/moments-cpu/index.html"
+
+
+def test_a_norm_says_whether_its_cost_can_be_measured(report):
+    text = {norm: Page(pages(report)[f"norms/{norm}.html"]).text for norm in ("bn", "frn")}
+    assert "Not measured here yet: python train.py study=cost scale=cpu" in text["bn"]
+    assert "No study measures it." in text["frn"]
 
 
 def test_checks_with_their_numbers_and_claims(report):

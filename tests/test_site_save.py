@@ -5,9 +5,11 @@ import json
 import made_up_studies as made
 import pytest
 
+from experiments.checks import run as checks_run
 from experiments.errors import UserError
 from experiments.site import sources
 from experiments.site.save import save
+from experiments.studies import summary
 from scripts import report as report_script
 
 DIRTY = [{"commit": made.COMMIT, "clean": "False", "device_name": "x", "threads": "1", "torch": "2.15.0"}]
@@ -37,6 +39,9 @@ def test_what_is_kept_is_read_again(tmp_path):
     assert read.evidence["some_check"] == {**made.evidence(), "source": "saved"}
     twice = save(outputs, kept)
     assert (twice.written, len(twice.same)) == ((), 2)
+    made.write_summary(outputs, made.summary(train_seconds=7.0))
+    assert [path.name for path in save(outputs, kept).written] == ["cpu.json"]
+    assert json.loads((kept / "moments" / "cpu.json").read_text())["train_seconds"] == 7.0
 
 
 @pytest.mark.parametrize(
@@ -67,6 +72,11 @@ def test_checks_of_uncommitted_code_are_refused(tmp_path):
     made.write_evidence(tmp_path / "outputs", made.evidence(clean=False))
     with pytest.raises(UserError, match=r"the check some_check is not kept: .*uncommitted"):
         save(tmp_path / "outputs", tmp_path / "kept")
+
+
+def test_what_is_written_now_is_read():
+    """The report names the numbers of the forms itself, so that reading takes no PyTorch."""
+    assert (summary.SCHEMA, checks_run.SCHEMA) == (sources.SUMMARY_SCHEMA, sources.EVIDENCE_SCHEMA)
 
 
 def test_nothing_there(tmp_path):

@@ -1,11 +1,11 @@
 """`scripts/reproduce.py`: from its words to checks, studies and the report."""
 
 import logging
-import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 
 from tqdm import tqdm
@@ -18,49 +18,49 @@ from experiments.reproduce.estimate import Estimate
 from experiments.reproduce.settings import Wanted, parse
 from experiments.reproduce.study_process import Runs, last_line, run_study
 from experiments.reproduce.work import StudyWork, Work, work
+from experiments.site.command import bring_up_to_date
 from experiments.studies import ledger, study
 
 log = logging.getLogger("normlab")
-REPORT = Path(__file__).resolve().parents[2] / "scripts" / "report.py"
 
 
 def reproduce(words: Sequence[str]) -> int:
     """Run what the words ask for; returns the exit code: 1 where a study failed, else 0.
 
     Raises:
-        UserError: for the first mistake found, before anything is run.
+        UserError: for the first mistake found in the words, before anything is run; or when the report cannot be made.
     """
     wanted = parse(words, default_outputs())
     check_outputs(wanted.outputs)
     todo = _work(wanted)
-    for part in todo.studies[:1]:
-        Runs(part.command(wanted.passed_on))  # finds mistakes in the words before anything is run
+    opened = (Runs(part.command(wanted.passed_on)) for part in todo.studies)
+    first = list(islice(opened, 1))  # finds mistakes in the words before anything is run
     if todo.checks:
         log.info("checks: %d", len(todo.checks))
         run_checks(todo.checks, Path(wanted.outputs))
-    failed = _studies(todo.studies, wanted)
-    if wanted.checks_alone:
+    if wanted.scale is None:
         return 0
-    code = subprocess.run([sys.executable, str(REPORT), f"paths.outputs={wanted.outputs}"], check=False).returncode
+    failed = _studies(todo.studies, chain(first, opened), wanted)
+    bring_up_to_date(Path(wanted.outputs))
     for name, said in failed.items():
         log.info("%s failed: %s", name, said)
-    return 1 if failed else code
+    return 1 if failed else 0
 
 
 def _work(wanted: Wanted) -> Work:
     names = list(checks())
     claims = ledger.select(ledger.load(names), wanted.claims, wanted.documents)
     everything = not wanted.claims and not wanted.documents
-    if wanted.checks_alone:
-        found = work(claims.values(), {}, "smoke", False, names) if not everything else None
-        return Work(tuple(names) if found is None else found.checks, ())
-    assert wanted.scale is not None
     studies = {name: study.load(name) for name in study.names()}
     return work(claims.values(), studies, wanted.scale, everything, names)
 
 
-def _studies(parts: Sequence[StudyWork], wanted: Wanted) -> dict[str, str]:
-    """Run the studies in turn; returns what those said that failed, by name."""
+def _studies(parts: Sequence[StudyWork], opened: Iterable[Runs], wanted: Wanted) -> dict[str, str]:
+    """Run the studies in turn; returns what those said that failed, by name.
+
+    Args:
+        opened: the runs of each, taken when its turn comes.
+    """
     estimate = Estimate(parts)
     failed = {}
     began = time.monotonic()
@@ -69,7 +69,7 @@ def _studies(parts: Sequence[StudyWork], wanted: Wanted) -> dict[str, str]:
         total=estimate.total, initial=estimate.done, unit="run", dynamic_ncols=True, disable=not sys.stderr.isatty(),
         bar_format="{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} runs, {postfix}",
     ) as bar:  # fmt: skip
-        for number, part in enumerate(parts, 1):
+        for number, (part, runs) in enumerate(zip(parts, opened, strict=True), 1):
             left = duration(estimate.seconds_left(time.monotonic() - began))
             log.info(
                 "study %d of %d: %s, %d runs; %d of %d runs done, about %s left",
@@ -77,7 +77,6 @@ def _studies(parts: Sequence[StudyWork], wanted: Wanted) -> dict[str, str]:
             )  # fmt: skip
             bar.set_description_str(part.name)
             path = folder / f"{part.name}-{part.scale}.log"
-            runs = Runs(part.command(wanted.passed_on))
             estimate.found(part.name, runs.over())
             told = partial(_show, bar, estimate, part.name, began)
             code = run_study(part, wanted.passed_on, path, runs, told)

@@ -14,7 +14,6 @@ OWN = ("scale", "claims", "documents")
 class Wanted:
     """What was asked for."""
 
-    checks_alone: bool
     scale: str | None  # None where the checks alone are asked for
     claims: tuple[str, ...]  # ids; none: all
     documents: tuple[str, ...]
@@ -50,13 +49,15 @@ def parse(words: Sequence[str], default_outputs: str) -> Wanted:
         if key not in OWN:
             passed_on.append(word)
     scale = settings.get("scale")
+    if scale is not None and names:
+        raise UserError(f"scale={scale}: checks have no scale; leave it out, or leave out `checks` to run studies too")
     if scale is None and not names:
         raise UserError(f"scale is missing: choose one, as in scale=smoke. {known(SCALES)}")
     if scale is not None and scale not in SCALES:
         raise UserError(f"scale={scale} does not exist. {nearest(scale, SCALES)}{known(SCALES)}")
     claims, documents = (_listed(settings.get(key, "")) for key in ("claims", "documents"))
     outputs = settings.get("paths.outputs", default_outputs)
-    return Wanted(bool(names), scale, claims, documents, tuple(passed_on), outputs)
+    return Wanted(scale, claims, documents, tuple(passed_on), outputs)
 
 
 def _listed(text: str) -> tuple[str, ...]:

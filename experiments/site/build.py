@@ -18,8 +18,16 @@ from experiments.studies.decided import Decided
 HERE = Path(__file__).resolve().parent
 EXPERIMENTS = HERE.parent
 # what makes pages, and what decides claims
-PAGE_CODE = ("site/**/*", "report/page.py", "report/style.css", "report/templates/*", "studies/cells.py")
-OTHER_CODE = ("studies/*", "studies/templates/*", "verdicts/*")
+PAGE_CODE = (
+    "site/**/*",
+    "progress.py",
+    "report/page.py",
+    "report/style.css",
+    "report/templates/*",
+    "studies/cells.py",
+    "studies/templates/study_parts.html",
+)
+OTHER_CODE = ("studies/*", "verdicts/*")
 Judge = Callable[[Sources], Sequence[Decided]]
 
 

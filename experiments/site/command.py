@@ -45,12 +45,21 @@ def report(words: script.Words) -> None:
             raise UserError(f"out={settings.out} and save={settings.save}: make the report or keep results, in turn")
         _save(outputs, Path(settings.save))
     else:
-        _build(outputs, Path(settings.out) if settings.out else outputs / PLACE)
+        bring_up_to_date(outputs, None if settings.out is None else Path(settings.out))
 
 
-def _build(outputs: Path, folder: Path) -> None:
+def bring_up_to_date(outputs: Path, folder: Path | None = None) -> None:
+    """Make the pages whose inputs have changed, and say what came of it.
+
+    Args:
+        outputs: where studies, checks and runs are. folder: of the report; None: in `outputs`.
+
+    Raises:
+        UserError: when an input is damaged, or the folder is not a report's.
+    """
     from experiments.site.build import build
 
+    folder = outputs / PLACE if folder is None else folder
     found = build(outputs, folder)
     for line in found.left_out:
         log.info("left out: %s", line)

@@ -1,12 +1,13 @@
 """The card of a norm, as values for its template: formula, axes, what it is good for, its limits, cost and results."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from experiments.paths import CONF
+from experiments.site import study_file
 from experiments.site.norm_docs import norm_docs
 from experiments.site.rows import Summaries, page_of
 from experiments.site.sources import SCALES, Summary
@@ -33,8 +34,20 @@ def cards() -> dict[str, dict[str, str]]:
     return yaml.safe_load(CARDS.read_text(encoding="utf-8"))
 
 
-def values(norm: str, card: Mapping[str, str] | None, summaries: Summaries) -> dict[str, Any]:
-    """What the template norm.html shows."""
+def in_cost() -> set[str | None]:
+    """The norms whose cost a study measures.
+
+    Raises:
+        UserError: when its file is wrong.
+    """
+    study = study_file.find(COST)
+    return {norm_of(overrides) for overrides in study.arms("cpu").values()} if study else set()
+
+
+def values(
+    norm: str, card: Mapping[str, str] | None, summaries: Summaries, costed: Collection[str | None]
+) -> dict[str, Any]:
+    """What the template norm.html shows; `costed`: the norms whose cost a study measures."""
     settings = yaml.safe_load((CONF / "norm" / f"{norm}.yaml").read_text(encoding="utf-8"))
     return {
         "norm": norm,
@@ -43,6 +56,7 @@ def values(norm: str, card: Mapping[str, str] | None, summaries: Summaries) -> d
         "settings": [f"norm.{key}={_word(value)}" for key, value in settings.items() if key not in NAMES],
         "file": settings["_target_"],
         "cost": _cost(norm, summaries),
+        "costed": norm in costed,
         "results": [row for key in sorted(summaries, key=_by_scale) for row in _results(norm, summaries[key])],
     }  # fmt: skip
 

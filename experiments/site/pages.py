@@ -70,9 +70,9 @@ def all_pages(
 
 
 def _norms(sources: Sources) -> Iterator[Page]:
-    cards = norm_page.cards()
+    cards, costed = norm_page.cards(), norm_page.in_cost()
     for norm in norm_page.names():
-        values = norm_page.values(norm, cards.get(norm), sources.summaries)
+        values = norm_page.values(norm, cards.get(norm), sources.summaries, costed)
         yield _page(f"norms/{norm}.html", "norm.html", partial(dict, values), values)
 
 

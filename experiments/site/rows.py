@@ -107,7 +107,6 @@ def _numbers(verdict: Verdict, shares: bool) -> dict[str, Any]:
         "high": verdict.high,
         "margin": verdict.margin,
         "ratio": verdict.ratio,
-        "level": f"{100 * verdict.level:g}",
         "effect_text": amount(verdict.effect, verdict.ratio, shares),
         "interval_text": _interval(verdict, shares),
         "margin_text": amount(verdict.margin, verdict.ratio, shares).lstrip("+"),

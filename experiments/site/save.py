@@ -53,7 +53,7 @@ def study_refusal(summary: Mapping[str, Any]) -> str:
     """Why a study's numbers cannot stand for it; empty where they can."""
     if summary["scale"] == "smoke":
         return "the scale smoke shows that the machinery works, and its numbers say nothing"
-    if not sources.whole(summary):  # type: ignore[arg-type]
+    if not sources.whole(summary):
         left = summary["runs"].get("not finished", 0)
         lacks = f"{left} of its runs are not finished" if left else "only a part of it was asked for"
         return f"{lacks}; go on with {summary['command']}"

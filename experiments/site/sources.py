@@ -5,7 +5,7 @@ comes with normlab. Numbers made here go first; kept ones stand in for those tha
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,11 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from experiments.errors import UserError
 from experiments.settings import explain
+from experiments.studies import study
 
 KEPT = Path(__file__).resolve().parent.parent / "results"
 CHECKS = "checks"  # the folder of evidence, in both places
-SCALES = ("paper", "cpu", "smoke")  # the best first
-SUMMARY_SCHEMA, EVIDENCE_SCHEMA = 2, 1
+SCALES = study.SCALES[::-1]  # the best first
+SUMMARY_SCHEMA, EVIDENCE_SCHEMA = 2, 1  # of those who write these files, and who bring PyTorch in
 Summary = dict[str, Any]
 Evidence = dict[str, Any]
 
@@ -105,7 +106,7 @@ def read(outputs: Path, kept: Path = KEPT) -> Sources:
     return Sources(summaries, dict(sorted(evidence.items())), tuple(left_out))
 
 
-def whole(summary: Summary) -> bool:
+def whole(summary: Mapping[str, Any]) -> bool:
     """Whether every run of the study at that scale is over."""
     return summary["complete"] and not summary["narrowed"]
 

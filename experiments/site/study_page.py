@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.progress import duration
 from experiments.site.drawn.dots import Published, dots
 from experiments.site.drawn.effect import effect
 from experiments.site.drawn.lines import Panels, panels
@@ -13,7 +12,7 @@ from experiments.site.drawn.svg import Chart
 from experiments.site.rows import Row, page_of
 from experiments.site.run_curves import lines
 from experiments.site.sources import Summary
-from experiments.studies.cells import arm_row, cell_text, spread_text
+from experiments.studies.cells import arm_row, cell_text, shared_values, spread_text
 
 # curves of metrics.csv with their titles and whether they are shares
 CURVES = {
@@ -21,10 +20,12 @@ CURVES = {
     "loss/train": ("Training loss (nats), evaluation mode", False),
     "running/loss": ("Training loss (nats), mean of the last 50 batches", False),
 }
-MOST_ARMS = 40  # in a chart of dots
+MOST_ARMS = 40  # in a chart of dots, and beside each other in a table
 
 
-def values(summary: Summary, method: dict[str, Any], claims: Sequence[Row], outputs: Path, report: Path) -> Row:
+def values(
+    summary: Summary, method: dict[str, Any], claims: Sequence[Row], outputs: Path, report: Path
+) -> dict[str, Any]:
     """What the template shows.
 
     Args:
@@ -34,15 +35,13 @@ def values(summary: Summary, method: dict[str, Any], claims: Sequence[Row], outp
     name, scale = summary["study"], summary["scale"]
     metrics = of_runs(summary)
     arms = {arm: arm_row(arm, found, metrics) for arm, found in summary["arms"].items()}
-    cells = cells_of(summary) if len(arms) > MOST_ARMS else []
+    cells = cells_of(summary)
     page = report / page_of(name, scale)
     details = details_of(summary, outputs)
     return {
         "summary": summary,
         "method": method,
         "kept": kept_words(summary),
-        "labels": [metric["label"] for metric in metrics.values()],
-        "columns": [f"[{place}]" for place in range(1, len(metrics) + 1)],
         "arms": [row for arm, row in arms.items() if arm not in cells],
         "cells": [arms[arm] for arm in cells],
         "tuned": summary.get("tuning", {}),
@@ -52,10 +51,8 @@ def values(summary: Summary, method: dict[str, Any], claims: Sequence[Row], outp
         "curves": curves(summary, outputs) if summary["source"] == "local" else [],
         "runs": list(_runs(summary, outputs, page)),
         "published": list(_beside_ours(summary, method["published"])),
-        "counts": ", ".join(f"{count} {status}" for status, count in summary["runs"].items() if count),
-        "seeds": ", ".join(map(str, summary["seeds"])),
         "details": _link(details, page) if details.is_file() else "",
-        "trained": duration(summary["train_seconds"]),
+        **shared_values(summary, metrics),
     }
 
 
@@ -97,14 +94,16 @@ def of_runs(summary: Summary) -> dict[str, Any]:
 
 
 def cells_of(summary: Summary) -> list[str]:
-    """The arms that others put together; none where nothing is put together."""
+    """The arms that others put together, where there are too many to look at; none where nothing is put together."""
+    if len(summary["arms"]) <= MOST_ARMS:
+        return []
     alone = [arm for arm, found in summary["arms"].items() if not reduced(found)]
     return alone if len(alone) < len(summary["arms"]) else []
 
 
 def overview(summary: Summary, published: Sequence[dict[str, Any]]) -> list[Chart]:
     """A chart of dots for each metric; of many arms, of those alone that put others together."""
-    cells = cells_of(summary) if len(summary["arms"]) > MOST_ARMS else []
+    cells = cells_of(summary)
     arms = {arm: found for arm, found in summary["arms"].items() if arm not in cells}
     if len(arms) > MOST_ARMS:
         return []

@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Mapping
 from typing import Any
 
+from experiments.progress import duration
 from experiments.report.page import SPACE, number, short
 
 
@@ -35,6 +36,21 @@ def spread_text(mean: float | None, sd: float | None, is_share: bool) -> str:
 def cell_text(values: Mapping[str, float], is_share: bool) -> str:
     """The same of the values of the seeds."""
     return spread_text(*spread(values), is_share)
+
+
+def shared_values(summary: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """What every page of a study shows of it, as values for the templates.
+
+    Args:
+        summary: experiments/studies/summary.py. metrics: those of its metrics that have a column, by key.
+    """
+    return {
+        "labels": [metric["label"] for metric in metrics.values()],
+        "columns": [f"[{place}]" for place in range(1, len(metrics) + 1)],
+        "counts": ", ".join(f"{count} {status}" for status, count in summary["runs"].items() if count),
+        "seeds": ", ".join(map(str, summary["seeds"])),
+        "trained": duration(summary["train_seconds"]),
+    }
 
 
 def arm_row(arm: str, found: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,10 +7,9 @@ from typing import Any
 
 from experiments.probe_pages.page import TEMPLATES as PROBE_TEMPLATES
 from experiments.probe_pages.sections import Section, probe_sections
-from experiments.progress import duration
 from experiments.report.figures import Drawing
 from experiments.report.page import render
-from experiments.studies.cells import arm_row
+from experiments.studies.cells import arm_row, shared_values
 from experiments.studies.figure import metrics_figure
 from experiments.studies.grid import Grid
 from experiments.studies.runs import StudyRun
@@ -31,17 +30,12 @@ def study_page(
         [TEMPLATES, PROBE_TEMPLATES],
         numbers=numbers,
         arms=[arm_row(arm, found, metrics) for arm, found in numbers["arms"].items()],
-        labels=[about["label"] for about in metrics.values()],
-        places=[f"[{place}]" for place in range(1, len(metrics) + 1)],
         shared=[*grid.study.settings, *scale.settings],
-        counts=", ".join(f"{count} {status}" for status, count in numbers["runs"].items() if count),
-        narrowed=grid.narrowed,
         overview=overview,
         sections=sections,
         runs=[_run(arm, run, folder) for arm, found in runs.items() for run in found],
         expect=scale.expect,
-        seeds=", ".join(map(str, scale.seeds)),
-        trained=duration(numbers["train_seconds"]),
+        **shared_values(numbers, metrics),
     )
     drawings = [drawing for section in sections for drawing in section.drawings]
     return page, drawings if overview is None else [overview, *drawings]
