@@ -197,3 +197,13 @@ def test_spread_and_its_table(small_study):
     assert numbers["runs"] == {"finished": 0, "diverged": 0, "not finished": 6}
     assert "6 not finished" in lines[-1]
     assert any(line.startswith("bn · fast") and line.split()[3:] == ["0", "–", "–"] for line in lines)
+
+
+def test_table_shows_shares_in_percent_as_its_page_does(small_study):
+    found = grid(["study=small", "scale=cpu"])
+    numbers = numbers_of(found, read_runs(found.arms))
+    key, other = numbers["metrics"]
+    numbers["metrics"][key] |= {"percent": True}
+    numbers["arms"]["bn · fast"]["values"] = {key: {"0": 0.59, "1": 0.61}, other: {"0": 2.0}}
+    [line] = [line for line in table(numbers) if line.startswith("bn · fast")]
+    assert line.split()[4:] == ["60.0", "±", "1.4", "%", "2"]

@@ -34,7 +34,7 @@ MEANINGS = (
      "matter; or the check finds it so."),
     ("contradicted", "The interval leaves out every difference that would matter on the side that the claim asserts; "
      "or the check finds otherwise."),
-    ("inconclusive", "Neither: too few seeds for the spread between them, or runs were lost in one arm."),
+    ("inconclusive", "Neither: too few seeds for the spread between them, or too many runs of one arm have no number."),
     ("not run", "A study or a check that it needs is missing, not complete, or made with mixed versions of the code. "
      "Studies at scale=smoke do not count."),
     ("note", "No experiment of this kind can decide it; the reason stands beside it."),

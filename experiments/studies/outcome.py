@@ -8,7 +8,7 @@ from typing import Any
 from experiments import atomic
 from experiments.folders import check_replaceable, replaced
 from experiments.report.figure_files import FIGURES, write_figures
-from experiments.studies.cells import spread
+from experiments.studies.cells import cell_text
 from experiments.studies.grid import Grid
 from experiments.studies.page import study_page
 from experiments.studies.runs import StudyRun, read_runs
@@ -75,7 +75,9 @@ def table(numbers: dict[str, Any]) -> list[str]:
     lines += [f"  [{place}] {about['label']}" for place, about in enumerate(metrics.values(), 1)]
     lines.append(f"{'arm':<{width}}  n  " + "".join(f"{f'[{place}]':>22}" for place in range(1, len(metrics) + 1)))
     for arm, found in numbers["arms"].items():
-        cells = "".join(f"{_cell(found['values'].get(key)):>22}" for key in metrics)
+        cells = "".join(
+            f"{cell_text(found['values'].get(key, {}), about['percent']):>22}" for key, about in metrics.items()
+        )
         done = sum(run["status"] != "not finished" for run in found["runs"].values())
         lines.append(f"{arm:<{width}}  {done}  {cells}")
     for arm, one in numbers["tuning"].items():
@@ -84,10 +86,3 @@ def table(numbers: dict[str, Any]) -> list[str]:
     runs = numbers["runs"]
     lines.append(", ".join(f"{count} {status}" for status, count in runs.items() if count))
     return lines
-
-
-def _cell(values: dict[str, float] | None) -> str:
-    mean, sd = spread(values or {})
-    if mean is None:
-        return "–"
-    return f"{mean:.4g}" + ("" if sd is None else f" ± {sd:.2g}")
