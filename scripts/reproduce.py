@@ -1,6 +1,6 @@
 """Everything in one command: the checks and the studies that claims need, then the report.
 
-    python scripts/reproduce.py scale=smoke                        shows that all of it works, in half an hour
+    python scripts/reproduce.py scale=smoke                        shows that all of it works, in ten minutes
     python scripts/reproduce.py scale=cpu claims=0.8,3.14          what two claims need
     python scripts/reproduce.py scale=paper documents=004          what one document's claims need
     python scripts/reproduce.py checks                             the deterministic checks alone
