@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from experiments import probes
 from experiments.errors import UserError, known, nearest
+from experiments.written import written
 
 # The same names as models.initialize.Scheme, whose module would bring PyTorch into `--help`; a test compares them.
 Scheme = Literal["he", "xavier", "normal", "pytorch"]
@@ -141,7 +142,7 @@ def explain(error: ValidationError, prefix: str = "") -> str:
         return f"{key} is not a setting of this run (`python train.py --help` lists them)"
     if first["type"] == "missing":
         return f"{key} is missing from the configuration"
-    shown = _shown(first["input"])
+    shown = written(first["input"])
     same = [entry for entry in error.errors() if entry["loc"][: len(keys)] == first["loc"][: len(keys)]]
     if first["type"] == "literal_error":
         words = first["ctx"]["expected"].replace(" or ", ", ").split(", ")
@@ -153,10 +154,3 @@ def explain(error: ValidationError, prefix: str = "") -> str:
         )
     reasons = dict.fromkeys(entry["msg"].replace("Input should be", "must be") for entry in same)
     return f"{key}={shown}: " + " or ".join(reason[0].lower() + reason[1:] for reason in reasons)
-
-
-def _shown(value: Any) -> str:
-    """A value as people write it on the command line."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return str(value)

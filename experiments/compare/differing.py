@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments import identity
+from experiments.written import written
 
 ABSENT = object()  # a setting that a run does not have, such as norm.momentum of one without a norm
 
@@ -60,8 +61,6 @@ def shown(value: Any) -> str:
     """A value as it is written on the command line; a dash for a setting that is not there."""
     if value is ABSENT:
         return "–"
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, list):
         return f"[{','.join(map(shown, value))}]"
-    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else written(value)

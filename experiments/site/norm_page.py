@@ -12,6 +12,7 @@ from experiments.site.norm_docs import norm_docs
 from experiments.site.rows import Summaries, page_of
 from experiments.site.sources import SCALES, Summary
 from experiments.studies.cells import cell_text
+from experiments.written import written
 
 CARDS = Path(__file__).resolve().parent / "norms.yaml"
 NAMES = ("name", "_target_")  # in the file of a norm, beside its settings
@@ -53,16 +54,12 @@ def values(
         "norm": norm,
         "docs": norm_docs(norm).as_values(),
         "card": card,
-        "settings": [f"norm.{key}={_word(value)}" for key, value in settings.items() if key not in NAMES],
+        "settings": [f"norm.{key}={written(value)}" for key, value in settings.items() if key not in NAMES],
         "file": settings["_target_"],
         "cost": _cost(norm, summaries),
         "costed": norm in costed,
         "results": [row for key in sorted(summaries, key=_by_scale) for row in _results(norm, summaries[key])],
     }  # fmt: skip
-
-
-def _word(value: Any) -> str:
-    return {"None": "null", "True": "true", "False": "false"}.get(str(value), str(value))
 
 
 def _by_scale(key: tuple[str, str]) -> tuple[str, int]:

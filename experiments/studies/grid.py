@@ -10,6 +10,7 @@ from experiments.errors import UserError, known, nearest
 from experiments.identity import EXECUTION
 from experiments.studies.study import SEPARATOR, TUNED, Study, load
 from experiments.studies.tuning import Tried, Value, tried, tuning_overrides
+from experiments.written import written
 
 
 @dataclass(frozen=True)
@@ -151,4 +152,4 @@ def _value(config: dict[str, Any], key: str) -> str:
         value = value[part]
     if isinstance(value, dict):
         value = value["name"]
-    return {"True": "true", "False": "false", "None": "null"}.get(str(value), str(value))
+    return written(value)
