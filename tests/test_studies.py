@@ -207,3 +207,13 @@ def test_table_shows_shares_in_percent_as_its_page_does(small_study):
     numbers["arms"]["bn · fast"]["values"] = {key: {"0": 0.59, "1": 0.61}, other: {"0": 2.0}}
     [line] = [line for line in table(numbers) if line.startswith("bn · fast")]
     assert line.split()[4:] == ["60.0", "±", "1.4", "%", "2"]
+
+
+def test_table_gives_what_two_arms_have_together_a_line_and_no_column(small_study):
+    found = grid(["study=small", "scale=cpu"])
+    numbers = numbers_of(found, read_runs(found.arms))
+    numbers["metrics"]["churn"] = {"label": "disagreement (%)", "percent": True}
+    numbers["pairs"] = {"churn": {"bn | ln": {"0": 0.1, "1": 0.3}}}
+    lines = [" ".join(line.split()) for line in table(numbers)]
+    assert "arm n [1] [2]" in lines
+    assert "bn | ln: disagreement (%) 20 ± 14 % (n = 2)" in lines

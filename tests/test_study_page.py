@@ -9,6 +9,10 @@ from html_of_pages import Page
 from experiments.studies import figure as figure_file
 from experiments.studies.cells import cell_text, spread_text
 from experiments.studies.figure import metrics_figure
+from experiments.studies.grid import grid
+from experiments.studies.outcome import numbers_of as numbers_of_study
+from experiments.studies.page import study_page
+from experiments.studies.runs import read_runs
 
 PROBED = ("probes=[gradient_depth]", "probe_every=1")
 
@@ -114,6 +118,16 @@ def test_the_page(small_study, train_py, outputs):
 
 
 @pytest.mark.usefixtures("blank_figures")
+def test_what_two_arms_have_together_has_its_own_table(small_study, tmp_path):
+    found = grid(["study=small", "scale=cpu"])
+    runs = read_runs(found.arms)
+    numbers = numbers_of_study(found, runs)
+    numbers["metrics"]["churn"] = {"label": "disagreement (%)", "percent": True}
+    numbers["pairs"] = {"churn": {"bn | ln": {"0": 0.1, "1": 0.3}}}
+    text = Page(study_page(found, numbers, runs, tmp_path)[0]).text
+    assert "bn | ln disagreement (%) 20 ± 14 % 2" in text
+
+
 def test_a_folder_that_holds_something_else_is_left_alone(small_study, train_py, outputs):
     folder = outputs / "studies" / "small-smoke"
     folder.mkdir(parents=True)

@@ -12,7 +12,7 @@ from experiments.site.drawn.svg import Chart
 from experiments.site.rows import Row, page_of
 from experiments.site.run_curves import lines
 from experiments.site.sources import Summary
-from experiments.studies.cells import arm_row, cell_text, shared_values, spread_text
+from experiments.studies.cells import arm_row, cell_text, run_metrics, shared_values, spread_text
 
 # curves of metrics.csv with their titles and whether they are shares
 CURVES = {
@@ -33,7 +33,7 @@ def values(
         outputs: where runs are. report: the report's folder, which links start from.
     """
     name, scale = summary["study"], summary["scale"]
-    metrics = of_runs(summary)
+    metrics = run_metrics(summary)
     arms = {arm: arm_row(arm, found, metrics) for arm, found in summary["arms"].items()}
     cells = cells_of(summary)
     page = report / page_of(name, scale)
@@ -45,14 +45,13 @@ def values(
         "arms": [row for arm, row in arms.items() if arm not in cells],
         "cells": [arms[arm] for arm in cells],
         "tuned": summary.get("tuning", {}),
-        "pairs": list(_pairs(summary)),
         "claims": [{**row, "parts": [_drawn(part) for part in row["parts"]]} for row in claims],
         "charts": overview(summary, method["published"]),
         "curves": curves(summary, outputs) if summary["source"] == "local" else [],
         "runs": list(_runs(summary, outputs, page)),
         "published": list(_beside_ours(summary, method["published"])),
         "details": _link(details, page) if details.is_file() else "",
-        **shared_values(summary, metrics),
+        **shared_values(summary),
     }
 
 
@@ -88,11 +87,6 @@ def _link(target: Path, page: Path) -> str:
     return Path(os.path.relpath(target, page.parent)).as_posix()
 
 
-def of_runs(summary: Summary) -> dict[str, Any]:
-    """The metrics that runs have, not pairs of arms."""
-    return {key: metric for key, metric in summary["metrics"].items() if key not in summary.get("pairs", {})}
-
-
 def cells_of(summary: Summary) -> list[str]:
     """The arms that others put together, where there are too many to look at; none where nothing is put together."""
     if len(summary["arms"]) <= MOST_ARMS:
@@ -108,7 +102,7 @@ def overview(summary: Summary, published: Sequence[dict[str, Any]]) -> list[Char
     if len(arms) > MOST_ARMS:
         return []
     charts = []
-    for key, metric in of_runs(summary).items():
+    for key, metric in run_metrics(summary).items():
         found = {arm: list(one["values"].get(key, {}).values()) for arm, one in arms.items()}
         theirs: dict[str, list[Published]] = {}
         for one in published:
@@ -145,7 +139,7 @@ def curves(summary: Summary, outputs: Path) -> list[tuple[str, Panels]]:
 
 def _runs(summary: Summary, outputs: Path, page: Path) -> Iterator[dict[str, Any]]:
     """Every run; its folder is linked where it is here."""
-    metrics = list(of_runs(summary).items())
+    metrics = list(run_metrics(summary).items())
     for arm, found in summary["arms"].items():
         for seed, run in found["runs"].items():
             if run["folder"] is None:
@@ -163,15 +157,6 @@ def _runs(summary: Summary, outputs: Path, page: Path) -> Iterator[dict[str, Any
                     for key, metric in metrics
                 ],
             }
-
-
-def _pairs(summary: Summary) -> Iterator[dict[str, Any]]:
-    """Numbers of two arms together."""
-    for key, found in summary.get("pairs", {}).items():
-        metric = summary["metrics"][key]
-        for arms, values in found.items():
-            text = cell_text(values, metric["percent"])
-            yield {"arms": arms, "metric": metric["label"], "text": text, "n": len(values)}
 
 
 def _beside_ours(summary: Summary, published: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -38,16 +38,35 @@ def cell_text(values: Mapping[str, float], is_share: bool) -> str:
     return spread_text(*spread(values), is_share)
 
 
-def shared_values(summary: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """What every page of a study shows of it, as values for the templates.
+def run_metrics(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The metrics that runs have, by key: not those of two arms together."""
+    return {key: metric for key, metric in summary["metrics"].items() if key not in summary["pairs"]}
 
-    Args:
-        summary: experiments/studies/summary.py. metrics: those of its metrics that have a column, by key.
-    """
+
+def counts(summary: Mapping[str, Any]) -> str:
+    """How many runs have come to what end."""
+    return ", ".join(f"{count} {status}" for status, count in summary["runs"].items() if count)
+
+
+def pair_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The numbers of two arms together, a row each."""
+    rows = []
+    for key, found in summary["pairs"].items():
+        about = summary["metrics"][key]
+        for arms, values in found.items():
+            text = cell_text(values, about["percent"])
+            rows.append({"arms": arms, "metric": about["label"], "text": text, "n": len(values)})
+    return rows
+
+
+def shared_values(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What every page of a study shows of it (experiments/studies/summary.py), as values for the templates."""
+    metrics = run_metrics(summary)
     return {
+        "pairs": pair_rows(summary),
         "labels": [metric["label"] for metric in metrics.values()],
         "columns": [f"[{place}]" for place in range(1, len(metrics) + 1)],
-        "counts": ", ".join(f"{count} {status}" for status, count in summary["runs"].items() if count),
+        "counts": counts(summary),
         "seeds": ", ".join(map(str, summary["seeds"])),
         "trained": duration(summary["train_seconds"]),
     }

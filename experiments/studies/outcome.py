@@ -8,7 +8,7 @@ from typing import Any
 from experiments import atomic
 from experiments.folders import check_replaceable, replaced
 from experiments.report.figure_files import FIGURES, write_figures
-from experiments.studies.cells import cell_text
+from experiments.studies.cells import arm_row, counts, pair_rows, run_metrics
 from experiments.studies.grid import Grid
 from experiments.studies.page import study_page
 from experiments.studies.runs import StudyRun, read_runs
@@ -68,21 +68,18 @@ def _of_tuned(arm: str, overrides: Mapping[str, list[str]], tuned: Mapping[str, 
 
 
 def table(numbers: dict[str, Any]) -> list[str]:
-    """Lines: each arm with the mean ± standard deviation over its seeds of every metric."""
-    metrics = numbers["metrics"]
+    """Lines: each arm with the mean ± standard deviation over its seeds of every metric, then each pair of arms."""
+    metrics = run_metrics(numbers)
     width = max(len(arm) for arm in numbers["arms"])
     lines = ["", f"{numbers['study']} at scale={numbers['scale']}: {numbers['question']}", ""]
     lines += [f"  [{place}] {about['label']}" for place, about in enumerate(metrics.values(), 1)]
     lines.append(f"{'arm':<{width}}  n  " + "".join(f"{f'[{place}]':>22}" for place in range(1, len(metrics) + 1)))
     for arm, found in numbers["arms"].items():
-        cells = "".join(
-            f"{cell_text(found['values'].get(key, {}), about['percent']):>22}" for key, about in metrics.items()
-        )
-        done = sum(run["status"] != "not finished" for run in found["runs"].values())
-        lines.append(f"{arm:<{width}}  {done}  {cells}")
+        row = arm_row(arm, found, metrics)
+        lines.append(f"{arm:<{width}}  {row['done']}  " + "".join(f"{cell['text']:>22}" for cell in row["cells"]))
+    for pair in pair_rows(numbers):
+        lines.append(f"{pair['arms']}: {pair['metric']} {pair['text']} (n = {pair['n']})")
     for arm, one in numbers["tuning"].items():
         edge = ", at the edge of what was tried" if one["at_edge"] else ""
         lines.append(f"{arm}: {one['setting']}={one['chosen']} is best on held-out images{edge}")
-    runs = numbers["runs"]
-    lines.append(", ".join(f"{count} {status}" for status, count in runs.items() if count))
-    return lines
+    return [*lines, counts(numbers)]

@@ -9,7 +9,7 @@ from experiments.probe_pages.page import TEMPLATES as PROBE_TEMPLATES
 from experiments.probe_pages.sections import Section, probe_sections
 from experiments.report.figures import Drawing
 from experiments.report.page import render
-from experiments.studies.cells import arm_row, shared_values
+from experiments.studies.cells import arm_row, run_metrics, shared_values
 from experiments.studies.figure import metrics_figure
 from experiments.studies.grid import Grid
 from experiments.studies.runs import StudyRun
@@ -22,7 +22,7 @@ def study_page(
 ) -> tuple[str, list[Drawing]]:
     """The page for `folder`, and the figures on it."""
     sections = _sections(grid, runs)
-    metrics = numbers["metrics"]
+    metrics = run_metrics(numbers)
     scale = grid.study.scales[grid.scale]  # type: ignore[index]
     overview = metrics_figure(numbers["arms"], metrics)
     page = render(
@@ -35,7 +35,7 @@ def study_page(
         sections=sections,
         runs=[_run(arm, run, folder) for arm, found in runs.items() for run in found],
         expect=scale.expect,
-        **shared_values(numbers, metrics),
+        **shared_values(numbers),
     )
     drawings = [drawing for section in sections for drawing in section.drawings]
     return page, drawings if overview is None else [overview, *drawings]

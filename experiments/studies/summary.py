@@ -139,11 +139,11 @@ def _about_metric(metric: Metric | Pair) -> dict[str, Any]:
 
 
 def _pairs(study: Study, runs: Mapping[str, Sequence[StudyRun]]) -> dict[str, dict[str, dict[str, float]]]:
-    pairs: dict[str, dict[str, dict[str, float]]] = {}
+    pairs: dict[str, dict[str, dict[str, float]]] = {pair.key: {} for pair in study.pairs}
     for pair in study.pairs:
         found = pair_values(pair, runs)
         if found is not None:
-            pairs.setdefault(pair.key, {})[" | ".join(pair.arms)] = found
+            pairs[pair.key][" | ".join(pair.arms)] = found
     return pairs
 
 
