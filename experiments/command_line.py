@@ -19,7 +19,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.errors import UserError, known, nearest
@@ -89,15 +89,17 @@ def plan(arguments: Sequence[str]) -> Plan:
         parsed = _parse(overrides)
         _check_groups(parsed)
         fixed = [line for line, override in zip(overrides, parsed, strict=True) if not override.is_sweep_override()]
-        hydra_config = _compose(fixed, whole=True).hydra
+        composed = _compose(fixed, whole=True)
+        hydra_config = composed.hydra
         multirun = bool(words.multirun) or hydra_config.mode == RunMode.MULTIRUN
         if not multirun:
             for line, override in zip(overrides, parsed, strict=True):
                 if override.is_sweep_override():
                     raise UserError(f"{line} names several values: add -m (--multirun) to make a run of each")
-            return Plan((_job(overrides),), False)
+            return Plan((_job(overrides, composed),), False)  # composing is most of what planning takes
         params = [f"{key}={value}" for key, value in (hydra_config.sweeper.get("params") or {}).items()]
-        jobs = tuple(_job(combination) for combination in _combinations(_parse(params + overrides)))
+        combinations = _combinations(_parse(params + overrides))
+        jobs = tuple(_job(combination, _compose(combination)) for combination in combinations)
         return Plan(jobs, True, _waits_for_gpu(hydra_config.launcher))
 
 
@@ -110,7 +112,7 @@ def compose_jobs(lists: Sequence[Sequence[str]]) -> tuple[Job, ...]:
     with hydra.initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
         for overrides in lists:
             _check_groups(_parse(list(overrides)))
-        return tuple(_job(list(overrides)) for overrides in lists)
+        return tuple(_job(list(overrides), _compose(list(overrides))) for overrides in lists)
 
 
 def _waits_for_gpu(launcher: DictConfig) -> bool:
@@ -163,8 +165,10 @@ def _words(arguments: Sequence[str]) -> argparse.Namespace:
     return words
 
 
-def _job(overrides: list[str]) -> Job:
-    config = resolved(_compose(overrides))
+def _job(overrides: list[str], composed: DictConfig) -> Job:
+    with open_dict(composed):
+        composed.pop("hydra", None)
+    config = resolved(composed)
     Settings.check(config)
     return Job(tuple(overrides), config)
 
