@@ -9,6 +9,7 @@ import argparse
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NoReturn
 
 import hydra
@@ -71,10 +72,11 @@ def options(group: str) -> dict[str, str]:
     return PLUGIN_LAUNCHERS | found if group == "hydra/launcher" else found
 
 
-def groups() -> list[str]:
+@cache
+def groups() -> tuple[str, ...]:
     """The names of the configuration groups, nested ones with a slash (`hydra/launcher`)."""
     folders = {path.parent.relative_to(CONF).as_posix() for path in CONF.rglob("*.yaml")}
-    return sorted(folders - {"."})
+    return tuple(sorted(folders - {"."}))
 
 
 def plan(arguments: Sequence[str]) -> Plan:
