@@ -91,7 +91,7 @@ def plan(arguments: Sequence[str]) -> Plan:
         parsed = _parse(overrides)
         _check_groups(parsed)
         fixed = [line for line, override in zip(overrides, parsed, strict=True) if not override.is_sweep_override()]
-        composed = _compose(fixed, whole=True)
+        composed = _compose(fixed)
         hydra_config = composed.hydra
         multirun = bool(words.multirun) or hydra_config.mode == RunMode.MULTIRUN
         if not multirun:
@@ -169,7 +169,7 @@ def _words(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _job(overrides: list[str], composed: DictConfig) -> Job:
     with open_dict(composed):
-        composed.pop("hydra", None)
+        del composed["hydra"]
     config = resolved(composed)
     Settings.check(config)
     return Job(tuple(overrides), config)
@@ -221,10 +221,10 @@ def _none_hint(group: str) -> str:
     return "A network without a norm is norm=none. " if group == "norm" else ""
 
 
-def _compose(overrides: list[str], whole: bool = False) -> DictConfig:
-    """Hydra's compose, with its exceptions turned into one line about the override that caused them."""
+def _compose(overrides: list[str]) -> DictConfig:
+    """What Hydra composes, its own part included; exceptions become one line on the override that caused them."""
     try:
-        return hydra.compose("config", overrides=overrides, return_hydra_config=whole)
+        return hydra.compose("config", overrides=overrides, return_hydra_config=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(_diagnose(overrides, error)) from None
 
