@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 # One stream of random words per kind of draw, so that switching one on leaves the others as they were.
-ORDER, ROWS, COLUMNS, HORIZONTAL, VERTICAL, ROTATION, SCALING = range(7)
+ORDER, ROWS, COLUMNS, HORIZONTAL, VERTICAL, ROTATION, SCALING, RESIZED_CROP = range(8)
 
 
 def random_words(seed: int, epoch: int, stream: int, num_images: int) -> np.ndarray:

@@ -2,8 +2,28 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import Protocol, Self
 
 import numpy as np
+
+
+class Images(Protocol):
+    """The images of one split, in the official order. labels: uint8 or int64 (N,)."""
+
+    @property
+    def labels(self) -> np.ndarray: ...
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W), the shape of one image as a network sees it."""
+
+    def __len__(self) -> int: ...
+
+    def image(self, index: int) -> np.ndarray:
+        """One image as evaluation sees it, uint8 (H, W, C)."""
+
+    def take(self, indices: np.ndarray) -> Self:
+        """The images at `indices` (int64 (M,)), in that order."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +41,18 @@ class Split:
         assert self.images.dtype == np.uint8, self.images.dtype
         assert self.labels.shape == self.images.shape[:1], (self.labels.shape, self.images.shape)
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """As `Images.image_shape`."""
+        _, height, width, channels = self.images.shape
+        return channels, height, width
+
     def __len__(self) -> int:
         return len(self.labels)
+
+    def image(self, index: int) -> np.ndarray:
+        """As `Images.image`."""
+        return self.images[index]
 
     def take(self, indices: np.ndarray) -> "Split":
         """The images at `indices` (int64 (M,)), copied, in that order."""
@@ -41,9 +71,9 @@ class Dataset:
 
     name: str
     classes: tuple[str, ...]
-    train: Split
-    test: Split
-    validation: Split | None
+    train: Images
+    test: Images
+    validation: Images | None
     mean: tuple[float, ...]
     std: tuple[float, ...]
     digests: dict[str, str]
@@ -52,8 +82,7 @@ class Dataset:
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(C, H, W), the shape of one image as a network sees it."""
-        _, height, width, channels = self.train.images.shape
-        return channels, height, width
+        return self.train.image_shape
 
     @property
     def num_classes(self) -> int:

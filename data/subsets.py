@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from data.dataset import Dataset, Split
+from data.dataset import Dataset, Images
 
 # The subset's own seed: which images a subset holds must not depend on the seed of the run that uses it.
 SUBSET_SEED = 20150211
@@ -40,7 +40,7 @@ def hold_out(labels: np.ndarray, fraction: float) -> tuple[np.ndarray, np.ndarra
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
 
-def first_of(split: Split, size: int | None, key: str, stream: int) -> Split:
+def first_of(split: Images, size: int | None, key: str, stream: int) -> Images:
     """The first `size` images of the split's balanced order; None keeps the split as it is."""
     if size is None:
         return split

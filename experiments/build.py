@@ -17,11 +17,18 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from torch import nn
 
 from data.augmentation import Augmentation
-from data.batches import DeviceImages
-from data.dataset import Dataset
+from data.dataset import Dataset, Images, Split
+from data.decoded_images import DecodedImages
+from data.decoding import workers
+from data.device_images import DeviceImages
+from data.file_split import FileSplit
+from data.scaling import Scaling
+from data.split_images import SplitImages
 from data.subsets import select
+from data.views import AnyAugmentation, ViewAugmentation
 from experiments.errors import UserError, known, nearest
 from experiments.evaluate import batch_statistics
+from experiments.host import number_of_workers
 from experiments.settings import explain
 from models.build import ImageShape, build_model
 from models.initialize import Initialization
@@ -50,11 +57,13 @@ def norm(config: dict) -> Callable[[int], nn.Module]:
     return _call("norm", factory, **settings)
 
 
-def augmentation(config: dict) -> Augmentation:
-    """The dataset's augmentation, or none where the recipe says so."""
-    settings = _checked(Augmentation, config["dataset"]["augmentation"], "dataset.augmentation.")
-    made = _call("dataset.augmentation", Augmentation, **settings)
-    return made if config["recipe"]["augment"] else Augmentation.none()
+def augmentation(config: dict) -> AnyAugmentation:
+    """The dataset's augmentation, of the kind that its images take, or none where the recipe says so."""
+    chosen = config["dataset"]["augmentation"]
+    kind: type[Augmentation | ViewAugmentation] = ViewAugmentation if "resized_crop" in chosen else Augmentation
+    settings = _checked(kind, chosen, "dataset.augmentation.")
+    made = _call("dataset.augmentation", kind, **settings)
+    return made if config["recipe"]["augment"] else kind.none()
 
 
 def dataset(config: dict) -> Dataset:
@@ -104,15 +113,23 @@ def network(config: dict, image_shape: ImageShape, num_classes: int) -> nn.Modul
     )
 
 
-def splits(config: dict, images: Dataset, device: torch.device) -> dict[str, DeviceImages]:
-    """The dataset's splits on the device: `train`, `test`, and `validation` where there is one."""
+def splits(config: dict, images: Dataset, device: torch.device) -> dict[str, SplitImages]:
+    """The dataset's splits for the device: `train`, `test`, and `validation` where there is one."""
     settings = preprocessing(config, images)
     found = {"train": images.train, "test": images.test, "validation": images.validation}
     return {
-        name: _call("dataset", DeviceImages, split, device, **settings)
+        name: _call("dataset", _held, split, device, config["workers"], settings)
         for name, split in found.items()
         if split is not None
     }
+
+
+def _held(split: Images, device: torch.device, count: int | None, settings: dict[str, Any]) -> SplitImages:
+    """Images as they can be had: arrays lie on the device, files are decoded as they are needed."""
+    if isinstance(split, FileSplit):
+        return DecodedImages(split, device, workers(number_of_workers(count)), **settings)
+    assert isinstance(split, Split)
+    return DeviceImages(split, device, **settings)
 
 
 def preprocessing(config: dict, images: Dataset) -> dict[str, Any]:
@@ -120,7 +137,7 @@ def preprocessing(config: dict, images: Dataset) -> dict[str, Any]:
     own = {"mean": images.mean, "std": images.std}
     chosen = {key: config["dataset"][key] for key in ("scaling", *own)}
     chosen |= {key: list(value) for key, value in own.items() if not chosen[key]}
-    return _checked(DeviceImages, chosen, "dataset.")
+    return _checked(Scaling, chosen, "dataset.")
 
 
 def check_batch_of_one(network: nn.Module, images: Dataset) -> None:

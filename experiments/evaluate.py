@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from data.augmentation import Draws
-from data.batches import DeviceImages
+from data.split_images import SplitImages
 from experiments.step import autocast
 from models.norms.normalization import Normalization, RunningStatistics
 
@@ -85,14 +85,13 @@ def predict(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], precisio
 
 
 def even_batches(
-    images: DeviceImages, largest: int, order: Tensor, draws: Draws | None = None
+    images: SplitImages, largest: int, order: Tensor, draws: Any = None
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Every image of `order` once, in batches of about `largest` whose sizes differ by one at most, none of one image.
 
     A short last batch would be normalized with noisier statistics than the others, and a single image has none.
     """
-    for part in even_parts(order, largest):
-        yield images.batch(part, draws)
+    yield from images.batches(even_parts(order, largest), draws)
 
 
 def even_parts(order: Tensor, largest: int) -> tuple[Tensor, ...]:

@@ -12,9 +12,9 @@ import torch
 import yaml
 from torch import nn
 
-from data.augmentation import Augmentation
-from data.batches import DeviceImages
 from data.dataset import Dataset
+from data.split_images import SplitImages
+from data.views import AnyAugmentation
 from experiments import build, checkpoint, identity, result
 from experiments.device import configure, resolve
 from experiments.errors import UserError, nearest
@@ -58,8 +58,8 @@ class Restored:
 
     model: nn.Module  # a copy of the checkpoint's weights and buffers, in training mode
     dataset: Dataset
-    splits: dict[str, DeviceImages]  # train, test, and validation where images were held out
-    augmentation: Augmentation  # of the training images
+    splits: dict[str, SplitImages]  # train, test, and validation where images were held out
+    augmentation: AnyAugmentation  # of the training images
     settings: Settings
     device: torch.device
 

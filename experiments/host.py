@@ -57,3 +57,12 @@ def processor_share(group: Path = Path("/sys/fs/cgroup")) -> float | None:
         except OSError:
             return None
     return int(quota) / int(period) if quota.isdigit() else None  # `max` or -1: no limit
+
+
+def number_of_workers(wanted: int | None) -> int:
+    """Processes beside this one: `wanted`, or (None) one for each processor that we may use."""
+    if wanted is not None:
+        return wanted
+    share = processor_share()
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return usable if share is None else max(1, min(usable, round(share)))

@@ -13,14 +13,23 @@ from experiments.settings import budget
 
 # Settings that say where and how a run is executed, not what it computes. (Rounding may differ between devices; the
 # folder records which one it was.)
-EXECUTION = ("device", "compile", "cuda_graphs", "threads", "evaluation_batch_size", "checkpoint_every", "paths")
+EXECUTION = (
+    "device",
+    "compile",
+    "cuda_graphs",
+    "threads",
+    "workers",
+    "evaluation_batch_size",
+    "checkpoint_every",
+    "paths",
+)
 # Parts of a leaf group that say where things come from: a moved function or a new mirror is still the same run.
 PROVENANCE = ("_target_", "sources", "digests")
 # Settings that joined after the first release, with the value that means what older versions did: at that value a
 # setting stays out of the hash, so that finished runs keep their folders.
 NEUTRAL: dict[str, Any] = {"probes": [], "probe_every": None, "tf32": False}
 # The same of settings of the execution, which no hash holds.
-EARLIER_EXECUTION: dict[str, Any] = {"cuda_graphs": False, "threads": None}
+EARLIER_EXECUTION: dict[str, Any] = {"cuda_graphs": False, "threads": None, "workers": None}
 
 
 def identity(config: dict) -> dict:

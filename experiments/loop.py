@@ -5,13 +5,14 @@ It yields once an optimizer step; the caller logs, evaluates and saves between s
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from data.augmentation import Augmentation, Draws
 from data.batches import training_indices
+from data.views import AnyAugmentation
 from experiments.schedule import learning_rate
 from experiments.settings import Settings, budget
 from experiments.step import State
@@ -43,12 +44,13 @@ class Length:
 
 def train(
     state: State,
-    step: Callable[[Tensor, Draws | None, float], None],
-    augmentation: Augmentation,
+    step: Callable[[Tensor, Any, float], None],
+    augmentation: AnyAugmentation,
     settings: Settings,
     length: Length,
     rank: int = 0,
     ranks: int = 1,
+    expect: Callable[[list[Tensor], Any], None] | None = None,
 ) -> Iterator[State]:
     """Train from `state.step` to `length.total_steps`, yielding after every optimizer step.
 
@@ -59,6 +61,7 @@ def train(
         state: changed in place.
         step: takes an optimizer step on the images of the given indices, with the epoch's draws and a learning rate.
         rank, ranks: this process takes every `ranks`-th image of each batch, from number `rank` on.
+        expect: is told the batches of each epoch before its first step.
     """
     device = state.loss.device
     while state.step < length.total_steps:
@@ -66,7 +69,7 @@ def train(
         if start == 0:
             torch.manual_seed(_dropout_seed(settings.seed, epoch))
         draws = augmentation.draw(settings.seed, epoch, length.num_images, device)
-        batches = training_indices(
+        whole = training_indices(
             length.num_images,
             batch_size=settings.batch_size,
             seed=settings.seed,
@@ -74,9 +77,12 @@ def train(
             device=device,
             start=start,
         )
+        batches = [indices[rank::ranks] for indices in whole]
+        if expect is not None:
+            expect(batches, draws)
         state.model.train()
         for indices in batches:
-            step(indices[rank::ranks], draws, learning_rate(settings.recipe, state.step, length.total_steps))
+            step(indices, draws, learning_rate(settings.recipe, state.step, length.total_steps))
             state.step += 1
             yield state
             if state.step == length.total_steps:

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from data.augmentation import Augmentation, Draws
-from data.batches import DeviceImages
 from data.dataset import Dataset
+from data.split_images import SplitImages
+from data.views import AnyAugmentation
 from experiments import checkpoint, compilation
 from experiments.loop import Length, train
 from experiments.optimizer import make_optimizer
@@ -40,8 +40,8 @@ class Parts:
     config: dict[str, Any]
     settings: Settings
     dataset: Dataset
-    splits: dict[str, DeviceImages]  # train, test, and validation where images are held out
-    augmentation: Augmentation
+    splits: dict[str, SplitImages]  # train, test, and validation where images are held out
+    augmentation: AnyAugmentation
     model: nn.Module  # initialized, on the CPU
     device: torch.device
     length: Length
@@ -114,6 +114,7 @@ class Run:
         """
         request = request or StopRequest()
         settings, length, state = self.parts.settings, self.parts.length, self.state
+        images = self.parts.splits["train"]
         record = self._open()
         self.watch.announce()
         progress = Progress(state.step, length.total_steps, settings.batch_size)
@@ -121,7 +122,7 @@ class Run:
             if state.step == 0 and self.watch.due(0):
                 self._look(record, None)
             began, first = time.monotonic(), True
-            for _ in train(state, self._step(), self.parts.augmentation, settings, length):
+            for _ in train(state, self._step(), self.parts.augmentation, settings, length, expect=images.expect):
                 self.interval.append(torch.stack((state.loss, state.correct.to(state.loss.dtype))))
                 if first:
                     log.info("first step after %.1f s of training", time.monotonic() - began)
@@ -157,7 +158,7 @@ class Run:
             progress.close()
             record.close()
 
-    def _step(self) -> Callable[[torch.Tensor, Draws | None, float], None]:
+    def _step(self) -> Callable[[torch.Tensor, Any, float], None]:
         """How an optimizer step is taken: eager or compiled, launch by launch or replayed as a CUDA graph."""
         parts, settings, device = self.parts, self.parts.settings, self.parts.device
         name = compilation.fingerprint(parts.config, parts.dataset.image_shape, parts.dataset.num_classes, device)
@@ -167,9 +168,11 @@ class Run:
             log.info("%s", choice.reason)
             self._compiled = choice.compiled
         objective = compilation.CompiledObjective(kept) if self._compiled else eager_objective
-        step = Step(self.state, parts.splits["train"], settings, objective=objective)
+        images = parts.splits["train"]
+        step = Step(self.state, images, settings, objective=objective)
         # The scaler of float16 decides on the host whether to skip a step: no graph can hold that.
-        if device.type == "cuda" and settings.cuda_graphs and settings.precision != "float16":
+        can_be_recorded = images.lie_on_the_device and settings.precision != "float16"
+        if device.type == "cuda" and settings.cuda_graphs and can_be_recorded:
             return RecordedStep(step, cuda_recorder(device))
         return step
 

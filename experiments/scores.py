@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from data.batches import DeviceImages, epoch_order, evaluation_batches
+from data.batches import epoch_order, evaluation_batches
+from data.split_images import SplitImages
 from experiments.evaluate import Evaluation, batch_statistics, evaluation_mode, even_batches, predict
 from experiments.settings import Settings
 
@@ -32,7 +33,7 @@ class Scorer:
     dropout off) on the test images in even batches of the training batch size.
     """
 
-    def __init__(self, splits: dict[str, DeviceImages], settings: Settings):
+    def __init__(self, splits: dict[str, SplitImages], settings: Settings):
         self._splits, self._settings = splits, settings
         count = len(splits["train"])
         self._sample = epoch_order(0, 0, count)[: settings.train_evaluation or count].sort().values
@@ -59,10 +60,10 @@ class Scorer:
             curves |= {"train_mode/accuracy": mixed.accuracy, "train_mode/loss": mixed.loss}
         return Scores(curves, splits)
 
-    def _predict_all(self, model: nn.Module, images: DeviceImages) -> Evaluation:
+    def _predict_all(self, model: nn.Module, images: SplitImages) -> Evaluation:
         batches = evaluation_batches(images, self._settings.evaluation_batch_size)
         return predict(model, batches, self._settings.precision)
 
-    def _predict_sample(self, model: nn.Module, images: DeviceImages) -> Evaluation:
+    def _predict_sample(self, model: nn.Module, images: SplitImages) -> Evaluation:
         parts: tuple[Tensor, ...] = torch.split(self._sample, self._settings.evaluation_batch_size)
-        return predict(model, (images.batch(part, None) for part in parts), self._settings.precision)
+        return predict(model, images.batches(parts), self._settings.precision)

@@ -80,6 +80,7 @@ class Settings(Strict):
     compile: Literal["auto", True, False]
     cuda_graphs: bool
     threads: Positive | None
+    workers: Annotated[int, Field(ge=0)] | None
     train_evaluation: Positive | None
     evaluation_batch_size: Positive
     log_every: Positive

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from data.augmentation import Draws
-from data.batches import DeviceImages
+from data.split_images import SplitImages
 from experiments.device import DTYPES
 from experiments.settings import Settings
 
@@ -60,7 +60,7 @@ class Step:
     def __init__(
         self,
         state: State,
-        images: DeviceImages,
+        images: SplitImages,
         settings: Settings,
         network: nn.Module | None = None,
         objective: Objective = objective,

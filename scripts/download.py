@@ -20,13 +20,15 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # so that the script runs from a checkout that is not installed
 
 from data.cache import cache_folder  # noqa: E402
-from data.dataset import Dataset, content_digest  # noqa: E402
+from data.dataset import Dataset, Split, content_digest  # noqa: E402
 
 CONF = ROOT / "conf"
 
 
 def known_datasets() -> list[str]:
-    return sorted(path.stem for path in (CONF / "dataset").glob("*.yaml"))
+    """Those that can be fetched or made: not folders of images, which have to be there."""
+    files = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in (CONF / "dataset").glob("*.yaml")}
+    return sorted(name for name, settings in files.items() if "folder" not in {*settings, *settings.get("defaults", ())})
 
 
 def default_folder() -> str:
@@ -44,6 +46,8 @@ def load(name: str, root: Path) -> Dataset:
 
 def verify(dataset: Dataset) -> None:
     """Hash what is on disk again; raises ValueError if it has changed since it was decoded."""
+    assert isinstance(dataset.train, Split)
+    assert isinstance(dataset.test, Split)
     arrays = {
         "train_images": dataset.train.images,
         "train_labels": dataset.train.labels,

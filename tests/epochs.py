@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from data.augmentation import Augmentation
-from data.batches import DeviceImages, training_indices
+from data.batches import training_indices
+from data.device_images import DeviceImages
 
 
 def training_batches(

@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from data.batches import DeviceImages, epoch_order
+from data.batches import epoch_order
 from data.dataset import Split
+from data.device_images import DeviceImages
 from experiments import build
 from experiments.evaluate import Evaluation, batch_statistics, evaluation_mode, even_batches, predict
 from experiments.scores import Scorer

@@ -17,7 +17,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from data.batches import DeviceImages
+from data.device_images import DeviceImages
 from experiments import build, compilation
 from experiments.benchmark import start_up
 from experiments.compilation import CompiledObjective, Kept

@@ -64,6 +64,8 @@ class Usual:
         self._optimizer = torch.optim.SGD(self._model.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
         augmented, plain = _transforms(case, images.mean, images.std)
         self._batch_size = case.batch_size
+        assert isinstance(images.train, Split)
+        assert isinstance(images.test, Split)
         self._training_images = PilImages(images.train, augmented)
         self._test_images = PilImages(images.test, plain)
         self._sample_images = PilImages(images.train, plain, case.num_test)

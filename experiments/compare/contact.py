@@ -86,7 +86,7 @@ def cards(
             true=classes[label],
             a=guess(probabilities[0][place], label),
             b=guess(probabilities[1][place], label),
-            image=None if dataset is None else np.asarray(dataset.test.images[index]),
+            image=None if dataset is None else np.asarray(dataset.test.image(index)),
         )
         for place, (index, label) in enumerate(zip(chosen, truth.tolist(), strict=True))
     ]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from data.batches import DeviceImages
+from data.split_images import SplitImages
 from experiments import atomic, build, folders, weights
 from experiments.device import describe as name_of
 from experiments.environment import environment
@@ -112,7 +112,7 @@ def _description(
     run: FinishedRun,
     plain: Folded,
     described: dict[str, Any],
-    images: DeviceImages,
+    images: SplitImages,
     classes: tuple[str, ...],
     settings: ExportSettings,
 ) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from data.batches import DeviceImages
+from data.split_images import SplitImages
 
 IN_WORDS = {
     "standardized": "each channel: pixel / 255, minus its mean, divided by its standard deviation",
@@ -17,7 +17,7 @@ IN_WORDS = {
 class Preprocessed(nn.Module):
     """logits = network((images − offset) · factor): uint8 images (N, H, W, C), pixels 0 to 255, to (N, classes).
 
-    offset, factor: per channel, (C,); the arithmetic is that of `data.batches.DeviceImages`.
+    offset, factor: per channel, (C,); the arithmetic is that of `data.scaling.Scaling`.
     """
 
     offset: Tensor
@@ -35,7 +35,7 @@ class Preprocessed(nn.Module):
         return self.network(x.permute(0, 3, 1, 2))
 
 
-def describe(images: DeviceImages, settings: dict[str, Any], included: bool) -> dict[str, Any]:
+def describe(images: SplitImages, settings: dict[str, Any], included: bool) -> dict[str, Any]:
     """The preprocessing in words and numbers.
 
     settings: scaling, mean and std. included: whether the exported network does it itself.
@@ -45,8 +45,8 @@ def describe(images: DeviceImages, settings: dict[str, Any], included: bool) -> 
         "formula": "x = (pixel - offset) * factor, per channel, in float32; then axes N, H, W, C to N, C, H, W",
         "in_words": IN_WORDS[settings["scaling"]],
         **settings,
-        "offset": images.offset[0, 0].tolist(),
-        "factor": images.factor[0, 0].tolist(),
+        "offset": images.scaling.offset[0, 0].tolist(),
+        "factor": images.scaling.factor[0, 0].tolist(),
     }
 
 
@@ -58,8 +58,8 @@ def attached(network: nn.Module, described: dict[str, Any]) -> nn.Module:
     return Preprocessed(network, offset, factor)
 
 
-def inputs(images: DeviceImages, count: int, included: bool) -> Tensor:
+def inputs(images: SplitImages, count: int, included: bool) -> Tensor:
     """The first `count` images as the exported network takes them, on the CPU."""
     if included:
-        return images.images[:count].cpu()
+        return images.pixels(torch.arange(count)).cpu()
     return images.batch(torch.arange(count), None)[0].cpu()

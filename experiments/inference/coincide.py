@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from data.batches import DeviceImages, epoch_order
+from data.batches import epoch_order
+from data.split_images import SplitImages
 from experiments.evaluate import Evaluation, batch_statistics, evaluation_mode, predict
 from experiments.inference.modes import batch_order
 
@@ -18,7 +19,7 @@ TOLERANCE = {"float32": 1e-4, "bfloat16": 0.2, "float16": 0.03}
 
 def check_modes_coincide(
     model: nn.Module,
-    images: DeviceImages,
+    images: SplitImages,
     sizes: tuple[int, ...],
     precision: str,
     told: Callable[[int], object],
@@ -45,7 +46,7 @@ def check_modes_coincide(
     return {"images": len(chosen), "batch_sizes": used, **verdict(largest, reference, precision, "the modes")}
 
 
-def check_batch_of_one(model: nn.Module, images: DeviceImages, reference: Evaluation, precision: str) -> dict[str, Any]:
+def check_batch_of_one(model: nn.Module, images: SplitImages, reference: Evaluation, precision: str) -> dict[str, Any]:
     """M1 on single images against M1 on batches (`reference`, of all `images`), on the first 100 images.
 
     Raises:

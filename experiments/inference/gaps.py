@@ -12,7 +12,8 @@ from typing import Any
 
 from torch import nn
 
-from data.batches import DeviceImages, epoch_order
+from data.batches import epoch_order
+from data.split_images import SplitImages
 from experiments.inference.groups import predict_in_batches
 from experiments.inference.precise import IMAGES, precise_order
 
@@ -21,7 +22,7 @@ PARTS = ("inconsistency", "generalization", "training_noise")
 
 def gaps(
     model: nn.Module,
-    train: DeviceImages,
+    train: SplitImages,
     test_errors: tuple[float, float],
     train_size: int,
     largest: int,

@@ -16,7 +16,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from data.batches import DeviceImages
+from data.split_images import SplitImages
 from experiments.evaluate import Evaluation, batch_statistics, evaluation_mode, even_parts, predict
 from experiments.inference.moments import image_moments
 from experiments.inference.precise import running_layers
@@ -61,7 +61,7 @@ def group_statistics(model: nn.Module, size: int) -> Iterator[None]:
 
 
 def predict_in_batches(
-    model: nn.Module, images: DeviceImages, size: int, order: Tensor, precision: str, told: Callable[[int], object]
+    model: nn.Module, images: SplitImages, size: int, order: Tensor, precision: str, told: Callable[[int], object]
 ) -> Evaluation:
     """Predictions for the images of `order` on batches of about `size` of them, with each batch's own statistics.
 

@@ -14,7 +14,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from data.batches import DeviceImages, epoch_order
+from data.batches import epoch_order
+from data.split_images import SplitImages
 from experiments.evaluate import Evaluation, evaluation_mode, predict
 from experiments.inference.groups import PHYSICAL, predict_in_batches
 from experiments.inference.whole import Input
@@ -85,7 +86,7 @@ def batch_order(labels: Tensor, shuffle: int, by_class: bool) -> Tensor:
 
 def predict_fixed(
     model: nn.Module,
-    images: DeviceImages,
+    images: SplitImages,
     precision: str,
     told: Callable[[int], object],
     size: int = PHYSICAL,
@@ -107,7 +108,7 @@ def predict_fixed(
 
 
 def predict_mode(
-    model: nn.Module, images: DeviceImages, mode: Mode, shuffle: int, precision: str, told: Callable[[int], object]
+    model: nn.Module, images: SplitImages, mode: Mode, shuffle: int, precision: str, told: Callable[[int], object]
 ) -> Evaluation:
     """Predictions on the statistics of batches (M3, M4), in the official order of the images."""
     assert mode.size is not None

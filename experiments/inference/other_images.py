@@ -8,8 +8,8 @@ import torch
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
-from data.batches import DeviceImages
 from data.dataset import Dataset
+from data.split_images import SplitImages
 from experiments import build
 from experiments.command_line import options, plan
 from experiments.errors import UserError, known, nearest
@@ -23,7 +23,7 @@ class Images:
     settings: dict[str, Any]  # of the group `dataset`, resolved
     preprocessing: dict[str, Any]
     dataset: Dataset
-    splits: dict[str, DeviceImages]
+    splits: dict[str, SplitImages]
 
 
 def dataset_settings(run: FinishedRun, words: dict[str, str]) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def require_same_shape(images: Images, own: Images) -> None:
         )
 
 
-def require_split(images: Images, split: str) -> DeviceImages:
+def require_split(images: Images, split: str) -> SplitImages:
     """The images of one split. Raises UserError where the dataset has none, as of validation images by default."""
     if split not in images.splits:
         raise UserError(

@@ -18,9 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from data.augmentation import Augmentation
-from data.batches import DeviceImages
+from data.split_images import SplitImages
 from data.subsets import balanced_order, shuffled
+from data.views import AnyAugmentation
 from experiments.evaluate import batch_statistics, even_batches
 from experiments.inference.moments import Statistics, statistics
 from experiments.step import autocast
@@ -109,12 +109,12 @@ def precise_order(labels: Tensor, count: int) -> Tensor:
 
 
 def precise_batches(
-    images: DeviceImages, count: int, batch_size: int, augmentation: Augmentation
+    images: SplitImages, count: int, batch_size: int, augmentation: AnyAugmentation
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """`count` training images (or all), in even batches of about `batch_size`, the run's own; always the same draws.
 
     Running statistics are those of the images that training shows, augmented ones where it augments. Others shift the
     layers' inputs: the zeros around a padded crop alone cost ResNet-20 on CIFAR-10 half a point when they are missing.
     """
-    draws = augmentation.draw(0, 0, len(images), images.images.device)
+    draws = augmentation.draw(0, 0, len(images), images.device)
     return even_batches(images, batch_size, precise_order(images.labels, count), draws)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from data.batches import DeviceImages
+from data.split_images import SplitImages
 from experiments.evaluate import Evaluation, batch_statistics, evaluation_mode, predict
 from experiments.inference.groups import PHYSICAL, group_statistics
 from experiments.inference.moments import Statistics, statistics
@@ -26,7 +26,7 @@ class Input:
     positions: int  # per image and channel: 1 for vectors
 
 
-def layer_inputs(model: nn.Module, images: DeviceImages) -> dict[str, Input]:
+def layer_inputs(model: nn.Module, images: SplitImages) -> dict[str, Input]:
     """The input of each layer with running statistics by its path, in the order in which they are reached."""
     met: dict[str, Input] = {}
 
@@ -49,7 +49,7 @@ def layer_inputs(model: nn.Module, images: DeviceImages) -> dict[str, Input]:
 
 def predict_whole(
     model: nn.Module,
-    images: DeviceImages,
+    images: SplitImages,
     precision: str,
     told: Callable[[int], object],
     limit: int = LARGEST,
@@ -86,7 +86,7 @@ class _Reached(Exception):
     """A forward pass has come as far as it needs to."""
 
 
-def whole_statistics(model: nn.Module, images: DeviceImages, precision: str, order: list[str]) -> dict[str, Statistics]:
+def whole_statistics(model: nn.Module, images: SplitImages, precision: str, order: list[str]) -> dict[str, Statistics]:
     """The statistics of each layer's input over all images, the layers before it on theirs: a pass for each layer.
 
     Args:

@@ -20,7 +20,7 @@ from experiments.errors import UserError, known, nearest
 if TYPE_CHECKING:  # names are checked before PyTorch is imported
     from torch import nn
 
-    from data.batches import DeviceImages
+    from data.split_images import SplitImages
     from experiments.probing.live import Probe, Surroundings
 
 HERE = Path(__file__).parent
@@ -52,7 +52,7 @@ def check_names(chosen: Iterable[str]) -> None:
         seen.add(name)
 
 
-def check_splits(chosen: Iterable[str], splits: Mapping[str, "DeviceImages"]) -> None:
+def check_splits(chosen: Iterable[str], splits: Mapping[str, "SplitImages"]) -> None:
     """Check that a run has the images that its probes need, as their functions `require_splits` say.
 
     Raises:

@@ -22,7 +22,8 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from data.batches import DeviceImages, evaluation_batches
+from data.batches import evaluation_batches
+from data.split_images import SplitImages
 from experiments.errors import UserError
 from experiments.evaluate import Evaluation, evaluation_mode, predict
 from experiments.predictions.calibration import expected_calibration_error, negative_log_likelihood
@@ -47,7 +48,7 @@ CHARTS = (
 )
 
 
-def require_splits(splits: Mapping[str, DeviceImages]) -> None:
+def require_splits(splits: Mapping[str, SplitImages]) -> None:
     """Raise UserError where no training images are held out."""
     if "validation" not in splits:
         raise UserError(

@@ -28,8 +28,8 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
-from data.batches import DeviceImages
 from data.corruptions import CORRUPTIONS, SEVERITIES, corrupted
+from data.split_images import SplitImages
 from experiments.errors import UserError
 from experiments.evaluate import evaluation_mode, even_parts, predict
 from experiments.inference.precise import precise_statistics, running_layers, using_statistics
@@ -52,7 +52,7 @@ CHARTS = (
 )
 
 
-def require_splits(splits: Mapping[str, DeviceImages]) -> None:
+def require_splits(splits: Mapping[str, SplitImages]) -> None:
     """Raise UserError where the images are codes of characters: brighter or blurred, they are other characters."""
     if holds_codes(splits["test"].image_shape):
         raise UserError(
@@ -78,7 +78,7 @@ class Corruptions(Probe):
     def measure(self, live: Live) -> Measured:
         test = live.surroundings.splits["test"]
         indices = live.surroundings.fixed_indices("test", IMAGES)
-        clean, labels = test.images[indices], test.labels[indices]
+        clean, labels = test.pixels(indices), test.labels[indices]
         clean_error = _error(live, clean, labels)
         found: dict[str, dict[str, float]] = {"error": {}, "reestimated_error": {}}
         for name in CORRUPTIONS:

@@ -12,7 +12,7 @@ import logging
 
 from torch import nn
 
-from data.batches import DeviceImages
+from data.split_images import SplitImages
 from experiments.inference.batch_bound import batch_bound_layers
 from experiments.inference.distance import distances
 from experiments.inference.modes import Mode, predict_fixed, predict_mode
@@ -85,7 +85,7 @@ class Modes(Probe):
         return Measured(values)
 
 
-def _running(live: Live, test: DeviceImages) -> dict[str, float]:
+def _running(live: Live, test: SplitImages) -> dict[str, float]:
     """M1, which an epoch's evaluation has found already."""
     if live.scores is not None:
         curves = live.scores.curves
@@ -95,7 +95,7 @@ def _running(live: Live, test: DeviceImages) -> dict[str, float]:
     return {"modes/running/accuracy": found.accuracy, "modes/running/loss": found.loss}
 
 
-def _batch(live: Live, test: DeviceImages) -> dict[str, float]:
+def _batch(live: Live, test: SplitImages) -> dict[str, float]:
     """M3 on the shuffle of `train_mode/…`; nothing for a single test image, which has no batch statistics."""
     if live.scores is not None:
         curves = live.scores.curves

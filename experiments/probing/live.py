@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from data.augmentation import Augmentation, Draws
-from data.batches import DeviceImages, training_indices
+from data.batches import training_indices
+from data.split_images import SplitImages
 from data.subsets import balanced_order
+from data.views import AnyAugmentation
 from experiments.loop import Length
 from experiments.schedule import learning_rate
 from experiments.scores import Scores
@@ -24,9 +25,9 @@ from experiments.step import State, Step, objective
 class Surroundings:
     """What stays the same while a run trains: its images and its settings."""
 
-    splits: Mapping[str, DeviceImages]  # train, test, and validation where images are held out
+    splits: Mapping[str, SplitImages]  # train, test, and validation where images are held out
     settings: Settings
-    augmentation: Augmentation
+    augmentation: AnyAugmentation
     length: Length
     device: torch.device
 
@@ -73,8 +74,8 @@ class Surroundings:
 
 @lru_cache(maxsize=1)  # for probes that take steps one after the other
 def _epoch(
-    augmentation: Augmentation, seed: int, epoch: int, count: int, batch_size: int, device: torch.device
-) -> tuple[list[Tensor], Draws | None]:
+    augmentation: AnyAugmentation, seed: int, epoch: int, count: int, batch_size: int, device: torch.device
+) -> tuple[list[Tensor], Any]:
     """The indices of an epoch's batches, and its draws."""
     batches = training_indices(count, batch_size=batch_size, seed=seed, epoch=epoch, device=device)
     return list(batches), augmentation.draw(seed, epoch, count, device)
