@@ -4,6 +4,7 @@ Grey, CMYK and palette images become RGB; an image that is cut off or no image i
 the first image and not before: runs on other datasets need none of it.
 """
 
+import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,8 @@ class BrokenImage(ValueError):
 
 @cache
 def _torchvision() -> tuple[Callable[..., Tensor], Any, Any]:
+    # torchvision 0.29 says at each image that TorchCodec will take this over.
+    warnings.filterwarnings("ignore", "The image decoding and encoding capabilities", DeprecationWarning)
     from torchvision.io import ImageReadMode, decode_image
     from torchvision.transforms.v2 import functional
 

@@ -40,7 +40,6 @@ class DecodedImages(SplitImages):
         self._split, self._workers = split, workers
         self._coming: deque[tuple[np.ndarray, Views | None]] = deque()  # what has been announced
         self._ahead: Iterator[Pixels] = iter(())
-        self.broken: dict[str, str] = {}  # what is wrong with a file, by its path
 
     def expect(self, parts: Iterable[Tensor], draws: Views | None) -> None:
         """Decode these batches ahead."""

@@ -75,6 +75,8 @@ def flat_validation(folder: Path, classes: list[str]) -> Listing | None:
         truth = [int(line) for line in (kit / "data" / "ILSVRC2012_validation_ground_truth.txt").read_text().split()]
     if len(truth) != len(files):
         raise ValueError(f"{folder / 'val'} has {len(files)} images, and the development kit labels of {len(truth)}")
+    if unknown := sorted(set(truth) - set(wnids)):
+        raise ValueError(f"{folder}: {unknown[0]} is no class of the development kit, and an image is labelled so")
     number = {name: label for label, name in enumerate(classes)}
     strangers = sorted({wnids[one] for one in truth} - set(number))
     if strangers:

@@ -18,6 +18,7 @@ class SplitImages(ABC):
         image_shape: (C, H, W) of an image as a network sees it.
         labels: int64 (N,), on the device.
         scaling: from bytes to numbers.
+        broken: what is wrong with images that had to be left out so far, by their files.
         lie_on_the_device: whether a batch is computed by the device alone, from indices that are there.
     """
 
@@ -34,6 +35,7 @@ class SplitImages(ABC):
         scaling: str,
     ) -> None:
         self.image_shape = image_shape
+        self.broken: dict[str, str] = {}
         self.labels = torch.from_numpy(np.array(labels, dtype=np.int64)).to(device)
         self.scaling = Scaling(image_shape, device, mean=mean, std=std, scaling=scaling)
 

@@ -15,6 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from data.decode import BrokenImage
 from experiments import atomic, build, code_versions, identity, last_files, probes, result, sweep
 from experiments.command_line import resolved
 from experiments.device import configure, resolve
@@ -87,6 +88,8 @@ def _train(parts: Parts, folder: Path) -> dict[str, Any]:
             about = environment(parts.device) | {"code": code_versions.loaded()}
             outcome = run.execute()
             finished = last_files.write(folder, parts, outcome, about)
+        except BrokenImage as error:
+            raise UserError(str(error)) from error
         except Exception:
             # The console gets the traceback from whoever called; the run's own log keeps it too.
             with open(folder / "train.log", "a", encoding="utf-8") as file:

@@ -48,6 +48,7 @@ def _result(parts: Parts, outcome: Outcome, environment: dict[str, Any]) -> dict
     sizes = {"train": len(dataset.train.labels), "test": len(dataset.test.labels)}
     if dataset.validation is not None:
         sizes["validation"] = len(dataset.validation.labels)
+    broken = sorted(path for images in parts.splits.values() for path in images.broken)
     # what probes took, and what they found of times, stands there where there were some
     probed = {"probe_seconds": outcome.probe_seconds} if outcome.probe_seconds else {}
     timings = {name: value for name, value in outcome.probe_timings.items() if math.isfinite(value)}
@@ -68,6 +69,7 @@ def _result(parts: Parts, outcome: Outcome, environment: dict[str, Any]) -> dict
             "digests": dataset.digests,
             "sizes": sizes,
             "classes": list(dataset.classes),
+            **({"broken": broken} if broken else {}),
         },
         "environment": {**environment, "compiled": outcome.compiled},
         "config": parts.config,

@@ -28,7 +28,9 @@ CONF = ROOT / "conf"
 def known_datasets() -> list[str]:
     """Those that can be fetched or made: not folders of images, which have to be there."""
     files = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in (CONF / "dataset").glob("*.yaml")}
-    return sorted(name for name, settings in files.items() if "folder" not in {*settings, *settings.get("defaults", ())})
+    return sorted(
+        name for name, settings in files.items() if "folder" not in {*settings, *settings.get("defaults", ())}
+    )
 
 
 def default_folder() -> str:
