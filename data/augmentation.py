@@ -1,6 +1,6 @@
 """Random crops, flips, rotations and scalings: what is drawn, from (seed, epoch, image index) alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -38,6 +38,11 @@ class Draws:
     vertical: Tensor | None
     rotation: Tensor | None
     scaling: Tensor | None
+
+    def at(self, indices: Tensor) -> "Draws":
+        """The draws of the images of int64 indices (B,), in their order."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Draws(**{key: None if value is None else value[indices] for key, value in values.items()})
 
 
 @dataclass(frozen=True)

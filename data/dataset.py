@@ -105,16 +105,25 @@ def split_digests(train: Split, test: Split) -> dict[str, str]:
 
 
 def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and population standard deviation per channel of uint8 (N, H, W, C) images, scaled to [0, 1].
+    """Mean and population standard deviation per channel of uint8 (N, H, W, C) images, scaled to [0, 1]."""
+    return statistics_of(value_counts(images))
 
-    Taken from the histogram of the 256 values, so that the sums are exact integers and no float64 rounding
-    depends on the order of summation.
+
+def value_counts(images: np.ndarray) -> np.ndarray:
+    """How often each of the 256 values occurs in each channel of uint8 (N, H, W, C) images: int64 (C, 256)."""
+    channels = range(images.shape[-1])
+    return np.stack([np.bincount(images[..., channel].ravel(), minlength=256) for channel in channels])
+
+
+def statistics_of(counts: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """`channel_statistics` of the images whose values are counted so, int64 (C, 256).
+
+    The sums are exact integers, so that no float64 rounding depends on the order of summation.
     """
     values = np.arange(256, dtype=np.int64)
     means, deviations = [], []
-    for channel in range(images.shape[-1]):
-        counts = np.bincount(images[..., channel].ravel(), minlength=256)
-        total, first, second = int(counts.sum()), int(counts @ values), int(counts @ values**2)
+    for count in counts:
+        total, first, second = int(count.sum()), int(count @ values), int(count @ values**2)
         means.append(first / total / 255)
         # n * sum(x^2) - sum(x)^2 in Python's integers: no cancellation.
         deviations.append((total * second - first * first) ** 0.5 / total / 255)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from threading import Thread
+from typing import Protocol
 
 import torch
 import torch.multiprocessing  # by which tensors travel between processes in shared memory
@@ -29,16 +30,27 @@ PIECE = 16  # images of one task
 AHEAD = 3  # batches under way, the one that is waited for among them
 
 
+class Look(Protocol):
+    """How a file becomes pixels."""
+
+    @property
+    def size(self) -> int:
+        """Pixels of a side."""
+
+    def at(self, path: Path, index: int) -> Tensor:
+        """The pixels, uint8 (size, size, 3), of the image number `index`. Raises BrokenImage and OSError."""
+
+
 @dataclass(frozen=True)
-class Looks:
-    """How images become pixels: those of evaluation, or of training where `views` are drawn."""
+class Seen:
+    """As a network sees images: in evaluation, or in training where `views` are drawn."""
 
     size: int
     resize: int
     views: Views | None
 
     def at(self, path: Path, index: int) -> Tensor:
-        """The pixels, uint8 (size, size, 3), of the image number `index`. Raises BrokenImage and OSError."""
+        """As `Look.at`."""
         image = decoded(path)
         if self.views is None:
             return evaluation_view(image, self.size, self.resize).permute(1, 2, 0)
@@ -52,7 +64,7 @@ class Task:
     root: Path
     paths: Sequence[str]
     indices: Sequence[int]
-    looks: Looks
+    look: Look
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -60,7 +72,7 @@ class Task:
     def piece(self, start: int) -> "Task":
         """The task of `PIECE` images from number `start` on."""
         part = slice(start, start + PIECE)
-        return Task(self.root, self.paths[part], self.indices[part], self.looks)
+        return Task(self.root, self.paths[part], self.indices[part], self.look)
 
 
 @dataclass(frozen=True)
@@ -73,11 +85,11 @@ class Pixels:
 
 def decode(task: Task) -> Pixels:
     """The images of a task."""
-    pixels = torch.zeros((len(task), task.looks.size, task.looks.size, 3), dtype=torch.uint8)
+    pixels = torch.zeros((len(task), task.look.size, task.look.size, 3), dtype=torch.uint8)
     broken = {}
     for place, (path, index) in enumerate(zip(task.paths, task.indices, strict=True)):
         try:
-            pixels[place] = task.looks.at(task.root / path, index)
+            pixels[place] = task.look.at(task.root / path, index)
         except (BrokenImage, OSError) as error:
             broken[place] = str(error)
     return Pixels(pixels, broken)

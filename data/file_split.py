@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.decoding import Looks, Task
+from data.decoding import Look, Seen, Task
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class FileSplit:
 
     def image(self, index: int) -> np.ndarray:
         """One image as evaluation sees it, uint8 (size, size, 3). Raises BrokenImage and OSError."""
-        return Looks(self.size, self.resize, None).at(self.root / os.fsdecode(self.paths[index]), index).numpy()
+        return Seen(self.size, self.resize, None).at(self.root / os.fsdecode(self.paths[index]), index).numpy()
 
-    def task(self, indices: np.ndarray, looks: Looks) -> Task:
+    def task(self, indices: np.ndarray, look: Look) -> Task:
         """What workers need to know to decode the images at `indices`, int64 (B,)."""
-        return Task(self.root, [os.fsdecode(path) for path in self.paths[indices]], indices.tolist(), looks)
+        return Task(self.root, [os.fsdecode(path) for path in self.paths[indices]], indices.tolist(), look)
 
     def take(self, indices: np.ndarray) -> "FileSplit":
         """The files at `indices` (int64 (M,)), in that order."""

@@ -5,6 +5,7 @@ The validation images are what is tested on. The classes are the folders' names,
 
 import json
 import logging
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from data.cache import cache_folder
 from data.dataset import Dataset, channel_statistics
-from data.decoding import Looks, decode
+from data.decoding import Seen, decode
 from data.file_split import FileSplit
 from data.imagenet_archives import flat_validation, unpack
 from data.listing import Listing, class_names, listed
@@ -23,6 +24,17 @@ SAMPLE, SAMPLE_STREAM = 2000, 3  # training images whose colours make the mean a
 log = logging.getLogger("normlab.data")
 
 
+@dataclass(frozen=True)
+class FolderFiles:
+    """What is in a folder of images. kept: where what is found out about it is remembered."""
+
+    classes: tuple[str, ...]
+    train: FileSplit
+    test: FileSplit
+    digests: dict[str, str]
+    kept: Path
+
+
 def image_folder(root: Path, *, folder: str, size: int, resize: int, archives: bool) -> Dataset:
     """The images in `root/folder`, or in `root` itself.
 
@@ -30,6 +42,22 @@ def image_folder(root: Path, *, folder: str, size: int, resize: int, archives: b
     in evaluation; archives: whether ImageNet's official archives are unpacked where the folders are missing.
     Raises ValueError for impossible sizes, folders that are missing or empty, and classes that differ between them.
     """
+    found = folder_files(root, folder=folder, size=size, resize=resize, archives=archives)
+    mean, std = _statistics(found)
+    return Dataset(
+        name=folder,
+        classes=found.classes,
+        train=found.train,
+        test=found.test,
+        validation=None,
+        mean=mean,
+        std=std,
+        digests=found.digests,
+    )
+
+
+def folder_files(root: Path, *, folder: str, size: int, resize: int, archives: bool) -> FolderFiles:
+    """The same without a look at the pixels."""
     if size < 1:
         raise ValueError(f"dataset.size={size} is not positive: give the pixels of a side, such as 224")
     if resize < size:
@@ -38,21 +66,16 @@ def image_folder(root: Path, *, folder: str, size: int, resize: int, archives: b
     classes = class_names(place / "train")
     if not classes:
         raise ValueError(f"{place / 'train'} has no folder: it takes one for each class, with its images")
-    kept = cache_folder(root, f"{folder}-files")
+    kept = cache_folder(root, f"{Path(folder).name}-files")
     train = listed(place / "train", classes, kept / "train.npz")
     test = _validation(place, classes, kept)
     split = partial(FileSplit, root=place, size=size, resize=resize)
-    images = split(paths=train.paths, labels=train.labels, strict=False)
-    mean, std = _statistics(images, train, kept / "statistics.json")
-    return Dataset(
-        name=folder,
+    return FolderFiles(
         classes=tuple(classes),
-        train=images,
+        train=split(paths=train.paths, labels=train.labels, strict=False),
         test=split(paths=test.paths, labels=test.labels, strict=True),
-        validation=None,
-        mean=mean,
-        std=std,
         digests={"train_images": train.digest, "test_images": test.digest},
+        kept=kept,
     )
 
 
@@ -93,9 +116,10 @@ def _validation(place: Path, classes: list[str], kept: Path) -> Listing:
     return listed(place / "val", names, kept / "val.npz")
 
 
-def _statistics(split: FileSplit, listing: Listing, path: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel over what evaluation sees of a fixed sample; kept in `path`."""
-    about = {"images": listing.digest, "size": split.size, "resize": split.resize, "sample": SAMPLE}
+def _statistics(files: FolderFiles) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel over what evaluation sees of a fixed sample; remembered."""
+    split, path = files.train, files.kept / "statistics.json"
+    about = {"images": files.digests["train_images"], "size": split.size, "resize": split.resize, "sample": SAMPLE}
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         if found["about"] == about:
@@ -104,7 +128,7 @@ def _statistics(split: FileSplit, listing: Listing, path: Path) -> tuple[tuple[f
         pass  # missing or damaged: made anew
     sample = shuffled(len(split), SAMPLE_STREAM)[:SAMPLE]
     log.info("mean and standard deviation of the colours of %d images in %s, once", len(sample), split.root)
-    found = decode(split.task(sample, Looks(split.size, split.resize, None)))
+    found = decode(split.task(sample, Seen(split.size, split.resize, None)))
     whole = np.delete(found.pixels.numpy(), list(found.broken), axis=0)
     if not len(whole):
         raise ValueError(f"no image of {split.root} can be decoded: {next(iter(found.broken.values()))}")

@@ -6,6 +6,7 @@ project are accepted, and every setting is checked against that function's signa
 
 import inspect
 import json
+import logging
 import typing
 from collections.abc import Callable
 from pathlib import Path
@@ -24,8 +25,10 @@ from data.device_images import DeviceImages
 from data.file_split import FileSplit
 from data.scaling import Scaling
 from data.split_images import SplitImages
+from data.streamed_images import StreamedImages
 from data.subsets import select
 from data.views import AnyAugmentation, ViewAugmentation
+from experiments.device import free_memory
 from experiments.errors import UserError, known, nearest
 from experiments.evaluate import batch_statistics
 from experiments.host import number_of_workers
@@ -33,9 +36,11 @@ from experiments.settings import explain
 from models.build import ImageShape, build_model
 from models.initialize import Initialization
 
+log = logging.getLogger("normlab")
 TRUSTED = ("models.", "data.", "experiments.")
 # Settings of every dataset that are not its loader's: which images are used, and how they become numbers.
 SELECTION = ("train_size", "test_size", "validation")
+ROOM = 0.5  # share of the free memory that images may take; the rest is for the network
 PREPROCESSING = ("scaling", "mean", "std", "augmentation")
 
 
@@ -125,10 +130,13 @@ def splits(config: dict, images: Dataset, device: torch.device) -> dict[str, Spl
 
 
 def _held(split: Images, device: torch.device, count: int | None, settings: dict[str, Any]) -> SplitImages:
-    """Images as they can be had: arrays lie on the device, files are decoded as they are needed."""
+    """Images as they can be had: on the device where it has room, else from a map of their file, or from many files."""
     if isinstance(split, FileSplit):
         return DecodedImages(split, device, workers(number_of_workers(count)), **settings)
     assert isinstance(split, Split)
+    if split.images.nbytes > ROOM * free_memory(device):
+        log.info("%.1f GB of images stay on the disk and go to %s by batches", split.images.nbytes / 1e9, device)
+        return StreamedImages(split, device, **settings)
     return DeviceImages(split, device, **settings)
 
 

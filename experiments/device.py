@@ -1,6 +1,8 @@
 """Where a run computes, and in which arithmetic."""
 
+import math
 import os
+from pathlib import Path
 
 import torch
 
@@ -39,6 +41,17 @@ def check_gpu() -> None:
             "this launcher gives each run a part of a GPU, and this machine has none: take hydra/launcher=joblib, or "
             "say where GPUs are with hydra.launcher.ray.init.address=auto"
         )
+
+
+def free_memory(device: torch.device) -> float:
+    """Bytes that are free on the device; infinite where that cannot be told."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+        return 1024 * int(lines["MemAvailable"].split()[0])
+    except (OSError, ValueError, KeyError):
+        return math.inf
 
 
 def configure(device: torch.device, tf32: bool = False) -> None:

@@ -12,7 +12,16 @@ CONF = Path(__file__).resolve().parent.parent / "conf"
 
 def default_outputs() -> str:
     """The folder of all runs where none is named, as `conf/config.yaml` says."""
-    return yaml.safe_load((CONF / "config.yaml").read_text(encoding="utf-8"))["paths"]["outputs"]
+    return _defaults()["outputs"]
+
+
+def default_data() -> str:
+    """The same of the datasets' folder."""
+    return _defaults()["data"]
+
+
+def _defaults() -> dict[str, str]:
+    return yaml.safe_load((CONF / "config.yaml").read_text(encoding="utf-8"))["paths"]
 
 
 def check_outputs(outputs: str, setting: str = "paths.outputs") -> None:

@@ -8,7 +8,8 @@ from epochs import training_batches
 from data.augmentation import Augmentation
 from data.batches import epoch_order, evaluation_batches
 from data.dataset import Split
-from data.device_images import DeviceImages, rotated_and_scaled
+from data.device_images import DeviceImages
+from data.stored_pixels import rotated_and_scaled
 
 CPU = torch.device("cpu")
 CROP_AND_FLIP = Augmentation(crop_padding=4, horizontal_flip=True, vertical_flip=False, rotation=0.0, scaling=0.0)
