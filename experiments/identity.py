@@ -28,6 +28,7 @@ PROVENANCE = ("_target_", "sources", "digests")
 # Settings that joined after the first release, with the value that means what older versions did: at that value a
 # setting stays out of the hash, so that finished runs keep their folders.
 NEUTRAL: dict[str, Any] = {"probes": [], "probe_every": None, "tf32": False}
+NEUTRAL_LEAVES: dict[str, dict[str, Any]] = {"norm": {"sync": False}, "model": {}, "dataset": {}}
 # The same of settings of the execution, which no hash holds.
 EARLIER_EXECUTION: dict[str, Any] = {"cuda_graphs": False, "threads": None, "workers": None}
 
@@ -35,8 +36,9 @@ EARLIER_EXECUTION: dict[str, Any] = {"cuda_graphs": False, "threads": None, "wor
 def identity(config: dict) -> dict:
     """The part of a resolved configuration that can change the result."""
     settings = {key: value for key, value in config.items() if key not in EXECUTION}
-    for group in ("norm", "model", "dataset"):
-        settings[group] = {key: value for key, value in settings[group].items() if key not in PROVENANCE}
+    for group, neutral in NEUTRAL_LEAVES.items():
+        leaf = {key: value for key, value in settings[group].items() if key not in PROVENANCE}
+        settings[group] = {key: value for key, value in leaf.items() if not (key in neutral and value == neutral[key])}
     # length, batch size and initialization stand at the top; the recipe's own are only their defaults
     doubled = ("name", "epochs", "steps", "batch_size", "initialization")
     settings["recipe"] = {key: value for key, value in settings["recipe"].items() if key not in doubled}

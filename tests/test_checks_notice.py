@@ -15,8 +15,8 @@ from experiments.checks.registry import checks
 from models.norms.batch_norm import BN, BatchNorm
 from models.norms.layer_norm import LN
 
-PLAIN = BN(momentum=0.1, eps=1e-5, affine=False)
-LARGE_EPS = BN(momentum=0.1, eps=0.1, affine=True)
+PLAIN = BN(momentum=0.1, eps=1e-5, affine=False, sync=False)
+LARGE_EPS = BN(momentum=0.1, eps=0.1, affine=True, sync=False)
 
 
 def one_norm_twice(norm: Any) -> nn.Module:
@@ -105,7 +105,7 @@ CASES: list[tuple[str, dict[str, Any], bool]] = [
     ("one_set_of_statistics_serves_both_modes", {"listing": with_x_hat(torch.zeros_like)}, False),  # nothing is left
     (
         "momentum_has_an_effect_in_the_listing",
-        {"listing": lambda channels, momentum: BN(momentum=momentum, eps=1e-5, affine=True)(channels)},
+        {"listing": lambda channels, momentum: BN(momentum=momentum, eps=1e-5, affine=True, sync=False)(channels)},
         True,
     ),
     (

@@ -15,7 +15,7 @@ from experiments.scores import Scorer
 from experiments.settings import Settings
 from models.norms.batch_norm import BN
 
-BN_LAYER = BN(momentum=0.1, eps=1e-5, affine=True)
+BN_LAYER = BN(momentum=0.1, eps=1e-5, affine=True, sync=False)
 
 
 class Net(nn.Module):

@@ -9,12 +9,12 @@ from models.norms.normalization import Norm
 
 EPS = 1e-5  # ε of both norms here
 SAME = 1e-12  # differences from a formula up to this are rounding
-BATCH_NORM: Norm = BN(momentum=0.1, eps=EPS, affine=True)  # the settings of conf/norm/bn.yaml
+BATCH_NORM: Norm = BN(momentum=0.1, eps=EPS, affine=True, sync=False)  # the settings of conf/norm/bn.yaml
 LAYER_NORM: Norm = LN(eps=EPS, affine=True)  # of conf/norm/ln.yaml
 
 # With an ε that vanishes beside every variance here, properties that hold up to ε are exact up to rounding.
 NO_EPS = 1e-200
-EXACT_BATCH_NORM: Norm = BN(momentum=0.1, eps=NO_EPS, affine=True)
+EXACT_BATCH_NORM: Norm = BN(momentum=0.1, eps=NO_EPS, affine=True, sync=False)
 EXACT_LAYER_NORM: Norm = LN(eps=NO_EPS, affine=True)
 
 

@@ -81,7 +81,7 @@ def one_set_of_statistics_serves_both_modes(
             return torch.stack(together), torch.cat([network(one[None]) for one in x])
 
     logits, alone = predictions(listing)
-    running, _ = predictions(BN(momentum=0.1, eps=1e-5, affine=True))
+    running, _ = predictions(BN(momentum=0.1, eps=1e-5, affine=True, sync=False))
     change = (logits.max(0).values - logits.min(0).values).max().item()
     change_running = (running.max(0).values - running.min(0).values).max().item()
     flips = (logits.argmax(-1) != logits.argmax(-1)[0]).any(0).double().mean().item()
@@ -124,7 +124,9 @@ def momentum_has_an_effect_in_the_listing(
         return largest_difference(*outputs)
 
     of_listing = change(listing)
-    of_batch_norm = change(lambda channels, momentum: BN(momentum=momentum, eps=1e-3, affine=True)(channels))
+    of_batch_norm = change(
+        lambda channels, momentum: BN(momentum=momentum, eps=1e-3, affine=True, sync=False)(channels)
+    )
     return Evidence(
         holds=of_listing > 0,
         sentence=(

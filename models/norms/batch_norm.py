@@ -53,18 +53,24 @@ class BN:
     """Factory of `BatchNorm` layers.
 
     momentum: the weight of the newest batch in the running statistics, in [0, 1]; None averages all batches equally.
-    eps: added to the variance. affine: whether γ and β are learned.
+    eps: added to the variance. affine: whether γ and β are learned. sync: whether the processes of one training
+    normalize over all of their batches together (models/norms/sync_bn.py).
     """
 
     momentum: float | None
     eps: float
     affine: bool
+    sync: bool
 
     def __post_init__(self) -> None:
         require_eps(self.eps)
         require_momentum(self.momentum)
 
-    def __call__(self, num_channels: int) -> BatchNorm:
+    def __call__(self, num_channels: int) -> RunningStatistics:
+        if self.sync:
+            from models.norms.sync_bn import SyncBatchNorm  # which needs this file
+
+            return SyncBatchNorm(num_channels, eps=self.eps, momentum=self.momentum, affine=self.affine)
         return BatchNorm(num_channels, eps=self.eps, momentum=self.momentum, affine=self.affine)
 
 
