@@ -32,6 +32,11 @@ def training_indices(
 
 def evaluation_batches(images: SplitImages, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Every image exactly once, unaugmented and in the official order; the last batch may be smaller."""
+    yield from images.batches(evaluation_parts(images, batch_size))
+
+
+def evaluation_parts(images: SplitImages, batch_size: int) -> tuple[Tensor, ...]:
+    """The indices, int64 (B,), of the batches of `evaluation_batches`."""
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size} is not positive: give the images of one evaluation batch")
-    yield from images.batches(torch.arange(len(images), device=images.device).split(batch_size))
+    return torch.arange(len(images), device=images.device).split(batch_size)

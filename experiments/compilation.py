@@ -34,8 +34,10 @@ class Choice:
     reason: str
 
 
-def choose(settings: Settings, device: torch.device, steps: int, kept: bool) -> Choice:
+def choose(settings: Settings, device: torch.device, steps: int, kept: bool, processes: int = 1) -> Choice:
     """What `compile` means for a run of `steps` more steps whose code is `kept` from an earlier one, or is not."""
+    if processes > 1:
+        return Choice(False, "several processes train together: eager")
     if settings.compile != "auto":
         return Choice(settings.compile, f"compile={str(settings.compile).lower()}")
     if device.type != "cuda":

@@ -1,5 +1,6 @@
 """What happens around Hydra: help page, check of the whole command line, summary of a sweep, exit code."""
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -32,9 +33,12 @@ def main(job: Callable[[], Any], arguments: list[str]) -> int:
         from experiments import build, identity, sweep  # PyTorch comes with these
         from experiments.device import check_gpu
         from experiments.paths import check_outputs
+        from experiments.ranks import Ranks
 
         if planned.needs_gpu:
             check_gpu()
+        if planned.multirun or study is not None:
+            Ranks.of_environment().require_alone()
         for one in planned.jobs:
             build.check_leaves(one.config)
             identity.name(one.config)
@@ -44,7 +48,8 @@ def main(job: Callable[[], Any], arguments: list[str]) -> int:
 
             folder_of(study)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        if os.environ.get("RANK", "0") == "0":  # of several processes one says it
+            print(f"error: {error}", file=sys.stderr)
         return 2
     if study is not None:
         from experiments.studies.command import run_study

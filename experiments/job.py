@@ -5,7 +5,7 @@ import shutil
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from experiments.host import set_threads
 from experiments.loop import Length
 from experiments.paths import check_outputs
 from experiments.progress import console_log, duration, file_log
+from experiments.ranks import ALONE, Ranks
 from experiments.run import Parts, Run
 from experiments.settings import Settings
 
@@ -39,7 +40,8 @@ def run_job(config: DictConfig) -> dict[str, Any]:
     try:
         return perform(settings, name_lines=not alone)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        if Ranks.of_environment().first:
+            print(f"error: {error}", file=sys.stderr)
         if alone:
             raise SystemExit(2) from None
         return sweep.note_failure(settings, "refused", str(error))
@@ -59,14 +61,16 @@ def perform(config: dict[str, Any], name_lines: bool = False) -> dict[str, Any]:
     Raises:
         UserError: one line on what is wrong with the settings, the data or the folder; nothing was written then.
     """
-    settings = Settings.check(config)
+    settings, ranks = Settings.check(config), Ranks.of_environment()
+    ranks.require_batch(settings.batch_size)
     folder = identity.folder(config)
-    with console_log(folder.name if name_lines else None):
+    with console_log(folder.name if name_lines else None, quiet=not ranks.first):
         if result.read(folder) is None:
             check_outputs(settings.paths.outputs)
-            parts = build_parts(config, settings)
-            with _locked(folder):
-                finished = result.read(folder)  # another process may have made it while this one prepared
+            parts = build_parts(config, settings, ranks)
+            with ranks.together(parts.device), _held_by_first(folder, ranks):
+                # another process may have made it while this one prepared
+                finished = ranks.said_by_first(result.read(folder))
                 return finished or _train(parts, folder)
         finished = result.read(folder)
         assert finished is not None
@@ -77,19 +81,24 @@ def perform(config: dict[str, Any], name_lines: bool = False) -> dict[str, Any]:
 
 
 def _train(parts: Parts, folder: Path) -> dict[str, Any]:
-    """Train in a folder that is ours alone."""
+    """Train in a folder that is ours alone; of several processes the first writes."""
     _refuse_other(folder, parts.config)
-    with file_log(folder / "train.log"):
-        atomic.write_text(folder / "config.yaml", yaml.safe_dump(parts.config, sort_keys=False, allow_unicode=True))
+    ranks = parts.ranks
+    with file_log(folder / "train.log") if ranks.first else nullcontext():
+        if ranks.first:
+            atomic.write_text(folder / "config.yaml", yaml.safe_dump(parts.config, sort_keys=False, allow_unicode=True))
         _announce(parts, folder)
         try:
             run = Run(parts, folder, identity.group(parts.config))
             # of the code that trains, which may have changed on disk by the end
             about = environment(parts.device) | {"code": code_versions.loaded()}
+            about |= {"processes": ranks.size} if ranks.size > 1 else {}
             outcome = run.execute()
-            finished = last_files.write(folder, parts, outcome, about)
+            finished = ranks.said_by_first(last_files.write(folder, parts, outcome, about) if ranks.first else {})
         except BrokenImage as error:
             raise UserError(str(error)) from error
+        except UserError:
+            raise
         except Exception:
             # The console gets the traceback from whoever called; the run's own log keeps it too.
             with open(folder / "train.log", "a", encoding="utf-8") as file:
@@ -97,6 +106,22 @@ def _train(parts: Parts, folder: Path) -> dict[str, Any]:
             raise
         log.info("%s", summary(folder, finished))
     return finished
+
+
+@contextmanager
+def _held_by_first(folder: Path, ranks: Ranks) -> Iterator[None]:
+    """The folder locked by the first of several processes; where it cannot have it, all of them are refused."""
+    with ExitStack() as stack:
+        refusal = ""
+        if ranks.first:
+            try:
+                stack.enter_context(_locked(folder))
+            except UserError as error:
+                refusal = str(error)
+        refusal = ranks.said_by_first(refusal)
+        if refusal:
+            raise UserError(refusal)
+        yield
 
 
 @contextmanager
@@ -113,10 +138,10 @@ def _locked(folder: Path) -> Iterator[None]:
         raise UserError(f"another process is working on {folder}; wait for it, or stop it first") from None
 
 
-def build_parts(config: dict[str, Any], settings: Settings) -> Parts:
+def build_parts(config: dict[str, Any], settings: Settings, ranks: Ranks = ALONE) -> Parts:
     """Everything that a run needs, checked to fit together before a folder is made."""
     build.check_leaves(config)
-    device = resolve(settings.device, settings.precision)
+    device = ranks.device(resolve(settings.device, settings.precision))
     set_threads(settings.threads)
     configure(device, settings.tf32)
     dataset = build.dataset(config)
@@ -132,7 +157,7 @@ def build_parts(config: dict[str, Any], settings: Settings) -> Parts:
     splits = build.splits(config, dataset, device)
     probes.check_splits(settings.probes, splits)
     length = Length.of(settings, count)
-    return Parts(config, settings, dataset, splits, build.augmentation(config), model, device, length)
+    return Parts(config, settings, dataset, splits, build.augmentation(config), model, device, length, ranks)
 
 
 def _refuse_other(folder: Path, config: dict[str, Any]) -> None:

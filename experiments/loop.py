@@ -67,7 +67,7 @@ def train(
     while state.step < length.total_steps:
         epoch, start = divmod(state.step, length.steps_per_epoch)
         if start == 0:
-            torch.manual_seed(_dropout_seed(settings.seed, epoch))
+            torch.manual_seed(_dropout_seed(settings.seed, epoch, rank))
         draws = augmentation.draw(settings.seed, epoch, length.num_images, device)
         whole = training_indices(
             length.num_images,
@@ -89,7 +89,7 @@ def train(
                 return
 
 
-def _dropout_seed(seed: int, epoch: int) -> int:
-    """One 64-bit seed for (seed, epoch), apart from those of order (0) and augmentation (1 and up)."""
-    sequence = np.random.SeedSequence((seed, epoch, 2**32 - 1))
+def _dropout_seed(seed: int, epoch: int, rank: int) -> int:
+    """One 64-bit seed for (seed, epoch, rank), apart from those of order (0) and augmentation (1 and up)."""
+    sequence = np.random.SeedSequence((seed, epoch, 2**32 - 1, *([rank] if rank else [])))
     return int(sequence.generate_state(1, np.uint64)[0])

@@ -15,11 +15,15 @@ SECONDS_BETWEEN_LINES = 30.0
 
 
 @contextmanager
-def console_log(name: str | None) -> Iterator[None]:
-    """Lines go to the console; where several runs share it, each line names its run."""
+def console_log(name: str | None, quiet: bool = False) -> Iterator[None]:
+    """Lines go to the console; where several runs share it, each line names its run.
+
+    Args:
+        quiet: warnings alone.
+    """
     console = logging.StreamHandler(sys.stdout)
     console.setFormatter(logging.Formatter(f"[{name}] %(message)s" if name else "%(message)s"))
-    log.setLevel(logging.INFO)
+    log.setLevel(logging.WARNING if quiet else logging.INFO)
     log.propagate = False
     with _handler(console), logging_redirect_tqdm(loggers=[log]):
         yield
@@ -51,12 +55,15 @@ class Progress:
         step: steps done before (of a resumed run).
         total: steps of the whole run.
         batch_size: images a step.
+        shown: whether there is a bar at all.
     """
 
-    def __init__(self, step: int, total: int, batch_size: int):
+    def __init__(self, step: int, total: int, batch_size: int, shown: bool = True):
         self._total, self._batch_size = total, batch_size
         self._first, self._began, self._last_line = step, time.monotonic(), time.monotonic()
-        self._bar = tqdm(total=total, initial=step, unit="step", disable=not sys.stderr.isatty(), dynamic_ncols=True)
+        self._bar = tqdm(
+            total=total, initial=step, unit="step", disable=not (shown and sys.stderr.isatty()), dynamic_ncols=True
+        )
 
     def update(self, step: int, epoch: int, epochs: int, loss: float, accuracy: float) -> None:
         """Called once an interval, so that the device is asked for numbers that often and not at every step."""

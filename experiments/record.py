@@ -101,3 +101,35 @@ class Record:
         self.flush()
         self._csv.close()
         self._board.close()
+
+
+class NoRecord(Record):
+    """Takes what a run records and keeps nothing: for the processes of a training that do not write."""
+
+    def __init__(self) -> None:
+        pass
+
+    def write(self, step: int, epoch: int, values: dict[str, float]) -> None:
+        """Nothing."""
+
+    def write_timing(self, step: int, values: dict[str, float]) -> None:
+        """Nothing."""
+
+    def write_histograms(self, step: int, values: dict[str, Tensor]) -> None:
+        """Nothing."""
+
+    def write_image(self, step: int, name: str, pixels: np.ndarray) -> None:
+        """Nothing."""
+
+    def begin(self, config: dict[str, Any], group: str) -> None:
+        """Nothing."""
+
+    def end(self, diverged: bool) -> None:
+        """Nothing."""
+
+    def flush(self) -> int:
+        """Nothing; no bytes."""
+        return 0
+
+    def close(self) -> None:
+        """Nothing."""

@@ -15,13 +15,15 @@ from data.dataset import Dataset
 from data.split_images import SplitImages
 from data.views import AnyAugmentation
 from experiments import checkpoint, compilation
+from experiments.errors import UserError
 from experiments.loop import Length, train
 from experiments.optimizer import make_optimizer
 from experiments.probe_pages.pictures import write_pictures
 from experiments.probing.live import Live, Surroundings
 from experiments.probing.watch import Watch
 from experiments.progress import Progress
-from experiments.record import Record
+from experiments.ranks import ALONE, Ranks, has_batches_of_its_own
+from experiments.record import NoRecord, Record
 from experiments.recorded_step import RecordedStep, cuda_recorder
 from experiments.schedule import learning_rate
 from experiments.scores import Scorer, Scores
@@ -45,6 +47,7 @@ class Parts:
     model: nn.Module  # initialized, on the CPU
     device: torch.device
     length: Length
+    ranks: Ranks = ALONE
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,8 @@ class Run:
 
     def __init__(self, parts: Parts, folder: Path, group: str):
         self.parts, self.folder, self.group = parts, folder, group
-        self.scorer = Scorer(parts.splits, parts.settings)
+        self.ranks = parts.ranks
+        self.scorer = Scorer(parts.splits, parts.settings, parts.ranks)
         device = parts.device
         model = parts.model.to(device)
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -117,12 +121,14 @@ class Run:
         images = self.parts.splits["train"]
         record = self._open()
         self.watch.announce()
-        progress = Progress(state.step, length.total_steps, settings.batch_size)
+        progress = Progress(state.step, length.total_steps, settings.batch_size, shown=self.ranks.first)
+        size, rank = self.ranks.size, self.ranks.rank
         try:
             if state.step == 0 and self.watch.due(0):
                 self._look(record, None)
             began, first = time.monotonic(), True
-            for _ in train(state, self._step(), self.parts.augmentation, settings, length, expect=images.expect):
+            step, augmentation = self._step(), self.parts.augmentation
+            for _ in train(state, step, augmentation, settings, length, rank, size, images.expect):
                 self.interval.append(torch.stack((state.loss, state.correct.to(state.loss.dtype))))
                 if first:
                     log.info("first step after %.1f s of training", time.monotonic() - began)
@@ -131,11 +137,13 @@ class Run:
                 epoch_ends = finished or state.step % length.steps_per_epoch == 0
                 if epoch_ends or state.step % settings.log_every == 0:
                     self.diverged_at = self._log_interval(record, progress)
-                save = epoch_ends or state.step % settings.checkpoint_every == 0 or request.signal is not None
+                signal = self.ranks.largest(request.signal or 0)  # one for all stops all, at the same step
+                save = epoch_ends or state.step % settings.checkpoint_every == 0 or signal > 0
                 probe = self.watch.due(state.step)
                 pause = save or probe or self.diverged_at is not None
                 if pause:
                     self._count_time(began)
+                    self.ranks.align(state.model)
                     if epoch_ends or self.diverged_at is not None:
                         scores = self._log_epoch(record, whole=finished or self.diverged_at is not None)
                         if finished and not scores.finite:
@@ -146,14 +154,15 @@ class Run:
                         self._look(record, self.scores if epoch_ends else None)
                     if save:
                         self._save(record)
-                    if request.signal is not None and not finished:
+                    if signal and not finished:
                         log.info("stopped and saved at step %d of %d", state.step, length.total_steps)
-                        raise Stopped(128 + request.signal)
+                        raise Stopped(128 + signal)
                 yield state
                 if pause:
                     began = time.monotonic()
             record.end(self.diverged_at is not None)
-            write_pictures(record, self.folder, settings.probes, state.step)
+            if self.ranks.first:
+                write_pictures(record, self.folder, settings.probes, state.step)
         finally:
             progress.close()
             record.close()
@@ -164,14 +173,17 @@ class Run:
         name = compilation.fingerprint(parts.config, parts.dataset.image_shape, parts.dataset.num_classes, device)
         kept = compilation.Kept(compilation.folder(device), name)
         if self._compiled is None or settings.compile != "auto":
-            choice = compilation.choose(settings, device, parts.length.total_steps - self.state.step, bool(kept))
+            choice = compilation.choose(
+                settings, device, parts.length.total_steps - self.state.step, bool(kept), self.ranks.size
+            )
             log.info("%s", choice.reason)
             self._compiled = choice.compiled
         objective = compilation.CompiledObjective(kept) if self._compiled else eager_objective
         images = parts.splits["train"]
-        step = Step(self.state, images, settings, objective=objective)
+        network = self.ranks.wrapped(self.state.model, device)
+        step = Step(self.state, images, settings, network, objective)
         # The scaler of float16 decides on the host whether to skip a step: no graph can hold that.
-        can_be_recorded = images.lie_on_the_device and settings.precision != "float16"
+        can_be_recorded = images.lie_on_the_device and settings.precision != "float16" and network is None
         if device.type == "cuda" and settings.cuda_graphs and can_be_recorded:
             return RecordedStep(step, cuda_recorder(device))
         return step
@@ -179,27 +191,48 @@ class Run:
     def _open(self) -> Record:
         """The run's records, from the start or from where its newest checkpoint left them."""
         loaded = checkpoint.load(self.folder)
+        if not self.ranks.first:
+            if loaded is not None:
+                self._take_up(loaded)
+            return NoRecord()
         if loaded is None:
             record = Record(self.folder, overlays=self.watch.overlays)
             record.begin(self.parts.config, self.group)
             return record
+        position = self._take_up(loaded)
+        log.info("resuming at step %d of %d", self.state.step, self.parts.length.total_steps)
+        return Record(self.folder, position, self.state.step)
+
+    def _take_up(self, loaded: dict[str, Any]) -> int:
+        """Go on from a checkpoint; returns how long metrics.csv was."""
         extra = checkpoint.restore(loaded, self.state)
+        saved_by = len(extra.get("generators", [None]))
+        if saved_by != self.ranks.size and has_batches_of_its_own(self.state.model):
+            raise UserError(
+                f"{self.folder} was begun by {saved_by} processes and would go on with {self.ranks.size}, whose parts "
+                "of a batch are normalized apart and have another size: start as many again, or remove the folder"
+            )
+        if self.ranks.size == saved_by > 1:
+            torch.set_rng_state(extra["generators"][self.ranks.rank])
         self.interval = list(extra["interval"].to(self.parts.device))
         self.train_seconds = extra["train_seconds"]
         self._compiled = extra.get("compiled")  # the same arithmetic to the end
         self.watch.resume(extra.get("probes"))
-        log.info("resuming at step %d of %d", self.state.step, self.parts.length.total_steps)
-        return Record(self.folder, extra["position"], self.state.step)
+        return extra["position"]
 
     def _save(self, record: Record) -> None:
+        interval = torch.stack(self.interval).cpu() if self.interval else torch.zeros(0, 2)
+        generators = self.ranks.gathered(torch.get_rng_state())
         extra = {
             "position": record.flush(),
-            "interval": torch.stack(self.interval).cpu() if self.interval else torch.zeros(0, 2),
+            "interval": self.ranks.mean(interval),
+            "generators": generators,
             "train_seconds": self.train_seconds,
             "compiled": self._compiled,
             "probes": self.watch.state(),
         }
-        checkpoint.save(self.folder, self.state, extra)
+        if self.ranks.first:
+            checkpoint.save(self.folder, self.state, extra)
 
     def _count_time(self, began: float) -> None:
         if self.parts.device.type == "cuda":
@@ -214,9 +247,9 @@ class Run:
     def _log_interval(self, record: Record, progress: Progress) -> int | None:
         """A point of the running curves; returns the step of a divergence in the interval."""
         settings, length, step = self.parts.settings, self.parts.length, self.state.step
-        losses, corrects = torch.stack(self.interval).cpu().unbind(1)
+        losses, corrects = self.ranks.mean(torch.stack(self.interval).cpu()).unbind(1)
         self.interval.clear()
-        loss, accuracy = losses.mean().item(), corrects.mean().item() / settings.batch_size
+        loss, accuracy = losses.mean().item(), corrects.mean().item() * self.ranks.size / settings.batch_size
         rate = learning_rate(settings.recipe, step - 1, length.total_steps)
         values = {"running/loss": loss, "running/accuracy": accuracy, "learning_rate": rate}
         record.write(step, self._epoch, values)
@@ -225,8 +258,10 @@ class Run:
         return step - len(losses) + 1 + int(bad[0]) if len(bad) else None
 
     def _look(self, record: Record, scores: Scores | None) -> None:
-        """Let the probes look at the live network."""
-        self.watch.look(Live(self.state, self._epoch, self.surroundings, scores, self.train_seconds), record)
+        """Let the probes look at the live network; the first of several processes looks, on all images."""
+        if self.ranks.first:
+            self.watch.look(Live(self.state, self._epoch, self.surroundings, scores, self.train_seconds), record)
+        self.ranks.wait()
 
     def _log_epoch(self, record: Record, whole: bool) -> Scores:
         """Evaluate and record."""

@@ -1,7 +1,7 @@
 """One optimizer step: a batch's images, forward, loss, backward, update."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +12,7 @@ from data.augmentation import Draws
 from data.split_images import SplitImages
 from experiments.device import DTYPES
 from experiments.settings import Settings
+from models.norms.sync_bn import across_processes
 
 Objective = Callable[[nn.Module, Tensor, Tensor, str, float], tuple[Tensor, Tensor]]
 
@@ -53,7 +54,8 @@ class Step:
     Args:
         state: changed in place.
         images: what the indices choose from.
-        network: what computes the outputs, where it is not the model itself but a wrapper (DistributedDataParallel).
+        network: what computes the outputs, where it is not the model itself but a wrapper (DistributedDataParallel):
+            then every process of the training takes this step.
         objective: the function of that name, or its compiled form.
     """
 
@@ -67,6 +69,7 @@ class Step:
     ) -> None:
         self.state, self._images, self._objective = state, images, objective
         self._network = state.model if network is None else network
+        self._across = nullcontext if network is None else across_processes
         self._recipe, self._precision = settings.recipe, settings.precision
 
     def __call__(self, indices: Tensor, draws: Draws | None, rate: float | Tensor) -> None:
@@ -75,9 +78,10 @@ class Step:
         for group in optimizer.param_groups:
             group["lr"] = rate
         x, y = self._images.batch(indices, draws)  # (B, C, H, W), (B,)
-        loss, correct = self._objective(self._network, x, y, self._precision, self._recipe.label_smoothing)
-        optimizer.zero_grad(set_to_none=True)
-        state.scaler.scale(loss).backward()
+        with self._across():
+            loss, correct = self._objective(self._network, x, y, self._precision, self._recipe.label_smoothing)
+            optimizer.zero_grad(set_to_none=True)
+            state.scaler.scale(loss).backward()
         if self._recipe.clip_norm is not None:
             state.scaler.unscale_(optimizer)
             nn.utils.clip_grad_norm_(state.model.parameters(), self._recipe.clip_norm)
