@@ -29,7 +29,7 @@ CALM = (
 def torchrun(outputs, *overrides, processes=2):
     """The run that `torchrun` makes of a tiny run's words: exit code, output and its folder."""
     words = words_of(outputs, *CALM, *overrides)
-    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}", "--master-port=0"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [*command, str(ROOT / "train.py"), *words],
