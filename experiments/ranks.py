@@ -44,10 +44,16 @@ class Ranks:
 
     @classmethod
     def of_environment(cls) -> "Ranks":
-        """As `torchrun` says, or one process alone."""
+        """As `torchrun` says, or one process alone.
+
+        Raises:
+            UserError: when the processes could never meet.
+        """
         names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
         if not all(name in os.environ for name in names):
             return cls()
+        if os.environ.get("MASTER_PORT") == "0":
+            raise UserError("--master-port=0 is no port to meet at: torchrun --standalone finds a free one")
         return cls(*(int(os.environ[name]) for name in names))
 
     @property
@@ -161,21 +167,28 @@ class Ranks:
         devices = [device] if device.type == "cuda" else None
         return DistributedDataParallel(model, device_ids=devices, broadcast_buffers=False)
 
-    def align(self, model: nn.Module) -> None:
-        """Give all ranks the same running statistics: the mean of theirs.
+    def align(self, model: nn.Module) -> list[Tensor]:
+        """Give all ranks the same running statistics, the mean of theirs; returns this rank's own, on the CPU.
 
-        A running average is linear in what it has seen: however often they are aligned on the way, what comes out at
-        the end is the same.
+        A rank goes on with its own (`restore`), so that no bit depends on where a run was evaluated or saved.
         """
         if self.size == 1:
-            return
+            return []
+        own = []
         with torch.no_grad():
-            for layer in model.modules():
-                if isinstance(layer, RunningStatistics):
-                    for buffer in layer.buffers(recurse=False):
-                        if buffer.is_floating_point():
-                            dist.all_reduce(buffer)
-                            buffer /= self.size
+            for buffer in _running_averages(model):
+                own.append(buffer.cpu().clone())
+                dist.all_reduce(buffer)
+                buffer /= self.size
+        return own
+
+    @staticmethod
+    @torch.no_grad()
+    def restore(model: nn.Module, own: Sequence[Tensor]) -> None:
+        """Go on with a rank's own running statistics, as `align` returned them."""
+        if own:
+            for buffer, value in zip(_running_averages(model), own, strict=True):
+                buffer.copy_(value)
 
     def wait(self) -> None:
         """Until all ranks are here."""
@@ -184,6 +197,11 @@ class Ranks:
 
 
 ALONE = Ranks()
+
+
+def _running_averages(model: nn.Module) -> list[Tensor]:
+    layers = [layer for layer in model.modules() if isinstance(layer, RunningStatistics)]
+    return [buffer for layer in layers for buffer in layer.buffers(recurse=False) if buffer.is_floating_point()]
 
 
 def has_batches_of_its_own(model: nn.Module) -> bool:

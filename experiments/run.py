@@ -143,7 +143,7 @@ class Run:
                 pause = save or probe or self.diverged_at is not None
                 if pause:
                     self._count_time(began)
-                    self.ranks.align(state.model)
+                    own = self.ranks.align(state.model)
                     if epoch_ends or self.diverged_at is not None:
                         scores = self._log_epoch(record, whole=finished or self.diverged_at is not None)
                         if finished and not scores.finite:
@@ -153,10 +153,12 @@ class Run:
                     if probe:
                         self._look(record, self.scores if epoch_ends else None)
                     if save:
-                        self._save(record)
+                        self._save(record, own)
                     if signal and not finished:
                         log.info("stopped and saved at step %d of %d", state.step, length.total_steps)
                         raise Stopped(128 + signal)
+                    if not finished:
+                        self.ranks.restore(state.model, own)
                 yield state
                 if pause:
                     began = time.monotonic()
@@ -214,19 +216,21 @@ class Run:
             )
         if self.ranks.size == saved_by > 1:
             torch.set_rng_state(extra["generators"][self.ranks.rank])
+            self.ranks.restore(self.state.model, extra["statistics"][self.ranks.rank])
         self.interval = list(extra["interval"].to(self.parts.device))
         self.train_seconds = extra["train_seconds"]
         self._compiled = extra.get("compiled")  # the same arithmetic to the end
         self.watch.resume(extra.get("probes"))
         return extra["position"]
 
-    def _save(self, record: Record) -> None:
+    def _save(self, record: Record, own: list[torch.Tensor]) -> None:
         interval = torch.stack(self.interval).cpu() if self.interval else torch.zeros(0, 2)
-        generators = self.ranks.gathered(torch.get_rng_state())
+        generators, statistics = self.ranks.gathered(torch.get_rng_state()), self.ranks.gathered(own)
         extra = {
             "position": record.flush(),
             "interval": self.ranks.mean(interval),
-            "generators": generators,
+            "generators": generators,  # and running statistics, of each process
+            "statistics": statistics,
             "train_seconds": self.train_seconds,
             "compiled": self._compiled,
             "probes": self.watch.state(),

@@ -90,7 +90,7 @@ def test_a_resumed_run_computes_as_it_began(compose, made, monkeypatch):
     """`auto` may decide otherwise by then: fewer steps are to come, and the code is kept."""
     choices = []
 
-    def choosing(settings, device, steps, kept):
+    def choosing(settings, device, steps, kept, processes):
         choices.append(steps)
         return compilation.Choice(False, "compile=auto: as it happens")
 

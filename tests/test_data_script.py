@@ -11,6 +11,7 @@ import pytest
 import yaml
 from data_fixtures import cifar10_arrays, cifar10_files, digests_of, write_folder
 
+from experiments.command_line import plan
 from scripts import download
 
 ROOT = Path(__file__).parent.parent
@@ -93,9 +94,8 @@ def test_it_runs_as_a_script_from_a_checkout():
 
 @pytest.mark.parametrize("path", sorted((ROOT / "conf/dataset").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_entry_has_the_common_settings_and_just_its_loaders_own(path):
-    text = path.read_text()
-    settings = yaml.safe_load(text)
-    assert text.startswith("# ")
+    assert path.read_text().startswith("# ")
+    settings = plan([f"dataset={path.stem}"]).jobs[0].config["dataset"]
     assert settings["name"] == path.stem
     assert set(settings) >= COMMON
     module, _, function = settings["_target_"].rpartition(".")

@@ -11,10 +11,13 @@ import pytest
 import torch
 from conftest import TINY, words_of
 from data_fixtures import cifar10_arrays, cifar10_files, digests_of, python2_pickle, sha256, write_folder
+from image_folders import make_folder
 from test_data_mnist import DIGESTS as MNIST_DIGESTS
 from test_data_mnist import FILES as MNIST_FILES
+from test_data_packs import made as make_a_pack
 from test_data_tiny_imagenet import official_files, write_tree
 
+from data.packs import pack_folder
 from experiments import build
 from experiments.command_line import options, plan
 from experiments.job import perform
@@ -110,9 +113,30 @@ WRITERS: dict[str, Callable[[Path], dict[str, str]]] = {
     "tiny_imagenet": write_tiny_imagenet,
 }
 
+
+def lay_files(name: str) -> Callable[[Path], object]:
+    """Image files of two classes, as the dataset of this name finds them."""
+    return lambda data: make_folder(data / name)
+
+
+def lay_pack(name: str, size: int) -> Callable[[Path], object]:
+    """The pack of such files."""
+    return lambda data: make_a_pack(make_folder(data / "files"), pack_folder(data, name), size)
+
+
+# Datasets of the user's own files: each lays small ones.
+LAID: dict[str, Callable[[Path], object]] = {
+    "folder": lay_files("folder"),
+    "imagenet": lay_files("imagenet"),
+    "packed": lay_pack("packed", 8),
+    "imagenet64": lay_pack("imagenet64", 64),
+    "imagenet32": lay_pack("imagenet32", 32),
+}
+
 # What a dataset needs that is not one of small pictures.
 NETWORKS = {"heterogeneous": ("model=mlp", "model.width=1"), "text": ("model=lstm", "dataset.window=5")}
 NETWORKS |= {"tiny_imagenet": ("dataset.classes=2", "train_evaluation=10")}
+NETWORKS |= dict.fromkeys(("folder", "imagenet"), ("dataset.size=8", "dataset.resize=9", "workers=0"))
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
@@ -125,11 +149,14 @@ def test_dataset(tmp_path, dataset):
     if "sources" in config["dataset"]:
         assert dataset in WRITERS, f"say in WRITERS how to write a tiny {dataset}"
         config["dataset"] |= {"sources": [], "digests": WRITERS[dataset](tmp_path / "data")}
+    elif dataset in LAID:
+        LAID[dataset](tmp_path / "data")
     else:
         config = plan((*words, "dataset.train_size=30", "dataset.test_size=20")).jobs[0].config
     result = perform(config)
     assert_trained_two_steps(result)
     assert result["dataset"]["name"] == dataset
     loaded = build.dataset(config)
-    assert loaded.train.images.shape[1:] == (*loaded.image_shape[1:], loaded.image_shape[0])
+    pixels = build.splits(config, loaded, torch.device("cpu"))["train"].pixels(torch.tensor([0, 3]))
+    assert pixels.shape == (2, *loaded.image_shape[1:], loaded.image_shape[0])
     assert len(loaded.classes) == loaded.num_classes

@@ -21,7 +21,7 @@ def few(monkeypatch):
 def shown(live, pixels: np.ndarray) -> torch.Tensor:
     """Images as the network sees them."""
     test = live.surroundings.splits["test"]
-    x = (torch.from_numpy(pixels).float() - test.offset) * test.factor
+    x = (torch.from_numpy(pixels).float() - test.scaling.offset) * test.scaling.factor
     return x.permute(0, 3, 1, 2)
 
 
