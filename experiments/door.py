@@ -1,11 +1,9 @@
 """What happens around Hydra: help page, check of the whole command line, summary of a sweep, exit code."""
 
-import os
-import sys
 from collections.abc import Callable
 from typing import Any
 
-from experiments.errors import UserError
+from experiments.errors import UserError, say
 from experiments.host import keep_memory
 from experiments.launch import run_hydra
 
@@ -48,8 +46,7 @@ def main(job: Callable[[], Any], arguments: list[str]) -> int:
 
             folder_of(study)
     except UserError as error:
-        if os.environ.get("RANK", "0") == "0":  # of several processes one says it
-            print(f"error: {error}", file=sys.stderr)
+        say(error)
         return 2
     if study is not None:
         from experiments.studies.command import run_study

@@ -1,11 +1,23 @@
 """The one kind of error that is the user's: shown as one line, exit code 2, never a traceback."""
 
 import difflib
+import os
+import sys
+import time
 from collections.abc import Iterable
+
+TURN = 5.0  # seconds that the other processes of `torchrun` leave to the first, whose end ends them all
 
 
 class UserError(ValueError):
     """A mistake in what was asked for. Its message names the value and the remedy, in one line."""
+
+
+def say(error: UserError) -> None:
+    """Print the line of a mistake on standard error; of several processes that all see it, the first alone does."""
+    if os.environ.get("RANK", "0") != "0":
+        time.sleep(TURN)  # who is still here then is alone with it
+    print(f"error: {error}", file=sys.stderr)
 
 
 def known(values: Iterable[str]) -> str:

@@ -20,7 +20,7 @@ from experiments import atomic, build, code_versions, identity, last_files, prob
 from experiments.command_line import resolved
 from experiments.device import configure, resolve
 from experiments.environment import environment
-from experiments.errors import UserError
+from experiments.errors import UserError, say
 from experiments.host import set_threads
 from experiments.loop import Length
 from experiments.paths import check_outputs
@@ -40,8 +40,7 @@ def run_job(config: DictConfig) -> dict[str, Any]:
     try:
         return perform(settings, name_lines=not alone)
     except UserError as error:
-        if Ranks.of_environment().first:
-            print(f"error: {error}", file=sys.stderr)
+        say(error)
         if alone:
             raise SystemExit(2) from None
         return sweep.note_failure(settings, "refused", str(error))

@@ -31,7 +31,7 @@ CALM = (
 )
 
 
-LONG = (*CALM, "steps=400", "checkpoint_every=20", "log_every=50")
+LONG = (*CALM, "steps=160", "checkpoint_every=20", "log_every=50")
 
 
 def torchrun_of(processes):
@@ -121,9 +121,9 @@ def test_what_was_stopped_goes_on_with_the_same_bits(tmp_path, how):
     assert not (folder / "result.json").exists()
     if how == "SIGTERM":
         assert out.count("stopped and saved at step") == 1
-    other, _ = torchrun(tmp_path / "stopped", *settings, processes=1)
-    assert other.returncode != 0
-    assert "was begun by 2 processes and would go on with 1" in other.stderr
+        other, _ = torchrun(tmp_path / "stopped", *settings, processes=1)
+        assert other.returncode != 0
+        assert "was begun by 2 processes and would go on with 1" in other.stderr
     again, same = torchrun(tmp_path / "stopped", *settings)
     assert again.returncode == 0, again.stderr
     assert "resuming at step" in again.stdout
@@ -139,7 +139,7 @@ def test_what_was_stopped_goes_on_with_the_same_bits(tmp_path, how):
     ("words", "error"),
     [
         (("batch_size=7",), "batch_size=7 cannot be dealt out to 2 processes evenly: use 6"),
-        (("-m", "seed=0,1"), "the 2 processes of torchrun train one run together"),
+        (("seed=0,1", "hydra.mode=MULTIRUN"), "the 2 processes of torchrun train one run together"),
         (("norm=bm",), "norm=bm does not exist. Did you mean bn?"),
     ],
 )
