@@ -28,6 +28,7 @@ from data.split_images import SplitImages
 from data.streamed_images import StreamedImages
 from data.subsets import select
 from data.views import AnyAugmentation, ViewAugmentation
+from experiments import identity
 from experiments.device import free_memory
 from experiments.errors import UserError, known, nearest
 from experiments.evaluate import batch_statistics
@@ -118,6 +119,19 @@ def network(config: dict, image_shape: ImageShape, num_classes: int) -> nn.Modul
     )
 
 
+def start_from_published_weights(model: nn.Module) -> None:
+    """Give the initialized network the weights that its settings name, where they name some.
+
+    Raises:
+        UserError: when they cannot be had, or belong to another network.
+    """
+    url = getattr(model, "pretrained", None)
+    if url is not None:
+        from models.pretrained import load_pretrained  # imports torchvision
+
+        _call("model", load_pretrained, model, url)
+
+
 def splits(config: dict, images: Dataset, device: torch.device) -> dict[str, SplitImages]:
     """The dataset's splits for the device: `train`, `test`, and `validation` where there is one."""
     settings = preprocessing(config, images)
@@ -172,6 +186,9 @@ def target(config: dict, group: str, leave: tuple[str, ...] = ()) -> tuple[Calla
     except Exception:
         raise UserError(f"{group}._target_={path} does not exist in this version of normlab") from None
     settings = {key: value for key, value in leaf.items() if key not in ("name", "_target_", *leave)}
+    taken = inspect.signature(function).parameters
+    # of runs and exports from before a setting joined
+    settings = {key: value for key, value in identity.NEUTRAL_LEAVES[group].items() if key in taken} | settings
     return function, _checked(function, settings, f"{group}.")
 
 

@@ -28,7 +28,7 @@ PROVENANCE = ("_target_", "sources", "digests")
 # Settings that joined after the first release, with the value that means what older versions did: at that value a
 # setting stays out of the hash, so that finished runs keep their folders.
 NEUTRAL: dict[str, Any] = {"probes": [], "probe_every": None, "tf32": False}
-NEUTRAL_LEAVES: dict[str, dict[str, Any]] = {"norm": {"sync": False}, "model": {}, "dataset": {}}
+NEUTRAL_LEAVES: dict[str, dict[str, Any]] = {"norm": {"sync": False}, "model": {"weights": None}, "dataset": {}}
 # The same of settings of the execution, which no hash holds.
 EARLIER_EXECUTION: dict[str, Any] = {"cuda_graphs": False, "threads": None, "workers": None}
 

@@ -151,6 +151,7 @@ def build_parts(config: dict[str, Any], settings: Settings, ranks: Ranks = ALONE
             f"batch_size={settings.batch_size} is more than the {count} training images; use at most {count}"
         )
     model = build.model(config, dataset)
+    build.start_from_published_weights(model)
     if settings.batch_size == 1:
         build.check_batch_of_one(model, dataset)
     splits = build.splits(config, dataset, device)
@@ -188,6 +189,9 @@ def summary(folder: Path, finished: dict[str, Any]) -> str:
     final = finished["final"]
     if finished["status"] == "diverged":
         head = f"diverged at step {finished['diverged_at']} after {duration(finished['train_seconds'])} of training"
+    elif finished["steps"] == 0:
+        scores = f"test accuracy {final['test_accuracy']:.2%}, test loss {final['test_loss']:.4f} nats"
+        head = f"evaluated without training: {scores}"
     else:
         head = (
             f"finished: test accuracy {final['test_accuracy']:.2%}, train accuracy {final['train_accuracy']:.2%},"

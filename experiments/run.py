@@ -83,6 +83,7 @@ class Run:
         self.surroundings = Surroundings(parts.splits, parts.settings, parts.augmentation, parts.length, device)
         self.watch = Watch(model, self.surroundings)
         self._compiled: bool | None = None  # as the checkpoint that is resumed says
+        self._resumed = False
         self.scores: Scores | None = None  # of the last evaluation
         self.diverged_at: int | None = None
 
@@ -124,8 +125,8 @@ class Run:
         progress = Progress(state.step, length.total_steps, settings.batch_size, shown=self.ranks.first)
         size, rank = self.ranks.size, self.ranks.rank
         try:
-            if state.step == 0 and self.watch.due(0):
-                self._look(record, None)
+            if not self._resumed:
+                self._begin(record)
             began, first = time.monotonic(), True
             step, augmentation = self._step(), self.parts.augmentation
             for _ in train(state, step, augmentation, settings, length, rank, size, images.expect):
@@ -190,6 +191,16 @@ class Run:
             return RecordedStep(step, cuda_recorder(device))
         return step
 
+    def _begin(self, record: Record) -> None:
+        """What belongs before the first step, and to a run of none: pretrained weights as they are."""
+        untrained = self.parts.length.total_steps == 0
+        if untrained:
+            self._log_epoch(record, whole=True)
+        if self.watch.due(0):
+            self._look(record, self.scores)
+        if untrained:
+            self._save(record, self.ranks.align(self.state.model))
+
     def _open(self) -> Record:
         """The run's records, from the start or from where its newest checkpoint left them."""
         loaded = checkpoint.load(self.folder)
@@ -208,6 +219,7 @@ class Run:
     def _take_up(self, loaded: dict[str, Any]) -> int:
         """Go on from a checkpoint; returns how long metrics.csv was."""
         extra = checkpoint.restore(loaded, self.state)
+        self._resumed = True
         saved_by = len(extra.get("generators", [None]))
         if saved_by != self.ranks.size and has_batches_of_its_own(self.state.model):
             raise UserError(

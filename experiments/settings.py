@@ -72,7 +72,7 @@ class Settings(Strict):
     initialization: InitializationSettings
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     epochs: Positive | None
-    steps: Positive | None
+    steps: Annotated[int, Field(ge=0)] | None  # 0: evaluated as it is
     batch_size: Positive
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda|cuda:\d+)$")]
     precision: Literal["float32", "bfloat16", "float16"]

@@ -23,10 +23,21 @@ BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}  # of each stage
 
 
 class TorchvisionResNet(nn.Module):
-    """Images (N, C, H, W) to logits (N, classes). `features` is torchvision's network without its classifier."""
+    """Images (N, C, H, W) to logits (N, classes). `features` is torchvision's network without its classifier.
 
-    def __init__(self, input_norm: nn.Module, features: nn.Module, dropout: nn.Module, classifier: nn.Linear) -> None:
+    pretrained: where the weights are published that it is to start from (models/pretrained.py).
+    """
+
+    def __init__(
+        self,
+        input_norm: nn.Module,
+        features: nn.Module,
+        dropout: nn.Module,
+        classifier: nn.Linear,
+        pretrained: str | None = None,
+    ) -> None:
         super().__init__()
+        self.pretrained = pretrained
         self.input_norm = input_norm
         self.features = features
         self.dropout = dropout
@@ -49,12 +60,14 @@ def torchvision_resnet(
     dropout: float,
     dropout_position: DropoutPosition,
     width: float,
+    weights: str | None,
 ) -> nn.Module:
     """The residual network of `depth` 18, 34 or 50 layers.
 
     stem: imagenet (7×7 convolution of stride 2 and a max-pool, which leave a quarter of the height and width), or small
     (3×3 of stride 1 and no pool, for images of 32 to 64 pixels).
-    Raises ValueError on another depth or stem, on what torchvision's network has no place for (norms after the
+    weights: the name of torchvision's weights that a run starts from, IMAGENET1K_V1 for one, or None.
+    Raises ValueError on another depth, stem or name, on what torchvision's network has no place for (norms after the
     activations or with their own, dropout inside the blocks, another width), and where torchvision cannot be imported.
     """
     if depth not in BLOCKS:
@@ -62,12 +75,13 @@ def torchvision_resnet(
     if stem not in ("imagenet", "small"):
         raise ValueError(f"model.stem={stem} is unknown: choose imagenet or small")
     _refuse_what_has_no_place(norm_position, dropout, dropout_position, width)
-    make_features = _import_parts()
+    make_features, address = _import_parts()
+    pretrained = None if weights is None else address(depth, weights)
     first_norm = make_input_norm(norm, input_norm, image_shape[0])
     features = make_features(norm, image_shape[0], depth, BLOCKS[depth], small_stem=stem == "small")
     num_features = 2048 if depth == 50 else 512
     last_dropout = dropout_at("last", dropout, dropout_position)
-    return TorchvisionResNet(first_norm, features, last_dropout, nn.Linear(num_features, num_classes))
+    return TorchvisionResNet(first_norm, features, last_dropout, nn.Linear(num_features, num_classes), pretrained)
 
 
 def _refuse_what_has_no_place(
@@ -89,8 +103,9 @@ def _refuse_what_has_no_place(
         )
 
 
-def _import_parts() -> Callable[..., nn.Module]:
+def _import_parts() -> tuple[Callable[..., nn.Module], Callable[[int, str], str]]:
     try:
+        from models.pretrained import address
         from models.torchvision_parts import make_features
     except Exception as error:  # a torchvision built for another PyTorch raises RuntimeError or OSError
         reason = " ".join(str(error).split())
@@ -98,4 +113,4 @@ def _import_parts() -> Callable[..., nn.Module]:
             f"this network needs torchvision, which cannot be imported ({reason}): "
             f"install the torchvision that belongs to torch {torch.__version__}"
         ) from error
-    return make_features
+    return make_features, address

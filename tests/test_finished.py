@@ -87,6 +87,15 @@ def test_settings_that_joined_later_are_filled_in(copied: Path) -> None:
     assert open_run(copied).config == {**config, **later}
 
 
+def test_settings_of_a_norm_that_joined_later_mean_what_was_done(copied: Path) -> None:
+    path = copied / "config.yaml"
+    config = yaml.safe_load(path.read_text())
+    del config["norm"]["sync"]
+    path.write_text(yaml.safe_dump(config))
+    assert identity.folder(config) == identity.folder(open_run(copied).config)
+    restore(open_run(copied), device="cpu")
+
+
 def truncate(name: str, keep: float) -> Callable[[Path], None]:
     def damage(folder: Path) -> None:
         content = (folder / name).read_bytes()

@@ -29,7 +29,7 @@ class Cadence:
             looks = 1 + math.ceil(length.total_steps / (epochs * length.steps_per_epoch))
             if cost * looks <= PLANNED * length.total_steps:
                 return cls(probe_every, epochs)
-        return cls(probe_every, length.epochs)
+        return cls(probe_every, max(length.epochs, 1))
 
     def due(self, step: int, length: Length) -> bool:
         """Whether the probes look after `step` steps."""

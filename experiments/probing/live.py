@@ -37,7 +37,7 @@ class Surroundings:
 
     def coming_rate(self, step: int) -> float:
         """The learning rate of that step; after the last step, the last one's."""
-        last = self.length.total_steps - 1
+        last = max(self.length.total_steps - 1, 0)
         return learning_rate(self.settings.recipe, min(step, last), self.length.total_steps)
 
     def fixed_images(self, split: str, count: int) -> tuple[Tensor, Tensor]:

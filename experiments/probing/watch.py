@@ -68,6 +68,9 @@ class Watch:
             return
         total = sum(self.seconds.values())
         each = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.seconds.items())
+        if self._length.total_steps == 0:
+            log.info("probes took %.1f s: %s", total, each)
+            return
         share = total / max(train_seconds, 1e-9)
         log.info("probes took %.1f s, %.1f %% of the %.1f s of training: %s", total, 100 * share, train_seconds, each)
         every = self._cadence.steps or self._cadence.epochs * self._length.steps_per_epoch
