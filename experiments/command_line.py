@@ -56,6 +56,7 @@ class Plan:
 
     jobs: tuple[Job, ...]
     multirun: bool
+    where: tuple[str, ...] = ()  # those of the overrides that are Hydra's own, or say where files are
     needs_gpu: bool = False  # the launcher starts no run without a GPU of this machine
 
 
@@ -102,7 +103,10 @@ def plan(arguments: Sequence[str]) -> Plan:
         params = [f"{key}={value}" for key, value in (hydra_config.sweeper.get("params") or {}).items()]
         combinations = _combinations(_parse(params + overrides))
         jobs = tuple(_job(combination, _compose(combination)) for combination in combinations)
-        return Plan(jobs, True, _waits_for_gpu(hydra_config.launcher))
+        # the sweep itself is these jobs: no other sweeper will hear of it
+        where = [line for line in fixed if line.startswith(("hydra.", "hydra/", "paths."))]
+        where = [line for line in where if not line.startswith(("hydra.sweeper", "hydra/sweeper"))]
+        return Plan(jobs, True, tuple(where), _waits_for_gpu(hydra_config.launcher))
 
 
 def compose_jobs(lists: Sequence[Sequence[str]]) -> tuple[Job, ...]:

@@ -5,7 +5,6 @@ from typing import Any
 
 from experiments.errors import UserError, say
 from experiments.host import keep_memory
-from experiments.launch import run_hydra
 
 # Hydra's own ways of showing things; they run no job.
 HYDRA_SHOWS = ("--hydra-help", "--version", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
@@ -28,7 +27,7 @@ def main(job: Callable[[], Any], arguments: list[str]) -> int:
         study = grid(arguments) if asks_for_study(arguments) else None
         planned = plan(arguments) if study is None else study.plan
         keep_memory()
-        from experiments import build, identity, sweep  # PyTorch comes with these
+        from experiments import build, identity  # PyTorch comes with these
         from experiments.device import check_gpu
         from experiments.paths import check_outputs
         from experiments.ranks import Ranks
@@ -48,11 +47,10 @@ def main(job: Callable[[], Any], arguments: list[str]) -> int:
     except UserError as error:
         say(error)
         return 2
+    from experiments.launch import carry_out, run_hydra
+
     if study is not None:
         from experiments.studies.command import run_study
 
         return run_study(study, arguments, job)
-    code = run_hydra(job)
-    if planned.multirun:
-        code = code or sweep.summarize(planned)
-    return code
+    return carry_out(planned, job) if planned.multirun else run_hydra(job)

@@ -9,6 +9,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from experiments.errors import UserError
 from experiments.settings import budget
 
 # Settings that say where and how a run is executed, not what it computes. (Rounding may differ between devices; the
@@ -78,3 +81,17 @@ def group(config: dict) -> str:
 def folder(config: dict) -> Path:
     """The run's folder, `<paths.outputs>/runs/<name>`."""
     return Path(config["paths"]["outputs"]) / "runs" / name(config)
+
+
+def refuse_other(folder: Path, config: dict) -> None:
+    """Refuse a folder that holds another configuration: two configurations whose hashes agree.
+
+    Raises:
+        UserError: when it does.
+    """
+    try:
+        other = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return
+    if identity(other) != identity(config):
+        raise UserError(f"{folder} holds a run of other settings; remove it or choose another paths.outputs")

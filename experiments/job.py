@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -22,6 +21,7 @@ from experiments.device import configure, resolve
 from experiments.environment import environment
 from experiments.errors import UserError, say
 from experiments.host import set_threads
+from experiments.lock import HeldElsewhere, locked, refuse_held
 from experiments.loop import Length
 from experiments.paths import check_outputs
 from experiments.progress import console_log, duration, file_log
@@ -38,7 +38,15 @@ def run_job(config: DictConfig) -> dict[str, Any]:
     alone = HydraConfig.get().mode != RunMode.MULTIRUN
     sweep.forget_failure(settings)
     try:
+        if not alone:
+            refuse_held(identity.folder(settings))  # before its images are read
         return perform(settings, name_lines=not alone)
+    except HeldElsewhere as error:
+        if alone:
+            say(error)
+            raise SystemExit(2) from None
+        print(f"{identity.name(settings)} is being made by another process: left to it", flush=True)
+        return {"status": "elsewhere"}
     except UserError as error:
         say(error)
         if alone:
@@ -73,7 +81,7 @@ def perform(config: dict[str, Any], name_lines: bool = False) -> dict[str, Any]:
                 return finished or _train(parts, folder)
         finished = result.read(folder)
         assert finished is not None
-        _refuse_other(folder, config)
+        identity.refuse_other(folder, config)
         log.info("%s is finished already; remove its folder to repeat it", folder.name)
         log.info("%s", summary(folder, finished))
         return finished
@@ -81,7 +89,7 @@ def perform(config: dict[str, Any], name_lines: bool = False) -> dict[str, Any]:
 
 def _train(parts: Parts, folder: Path) -> dict[str, Any]:
     """Train in a folder that is ours alone; of several processes the first writes."""
-    _refuse_other(folder, parts.config)
+    identity.refuse_other(folder, parts.config)
     ranks = parts.ranks
     with file_log(folder / "train.log") if ranks.first else nullcontext():
         if ranks.first:
@@ -111,30 +119,16 @@ def _train(parts: Parts, folder: Path) -> dict[str, Any]:
 def _held_by_first(folder: Path, ranks: Ranks) -> Iterator[None]:
     """The folder locked by the first of several processes; where it cannot have it, all of them are refused."""
     with ExitStack() as stack:
-        refusal = ""
+        refusal = None
         if ranks.first:
             try:
-                stack.enter_context(_locked(folder))
+                stack.enter_context(locked(folder))
             except UserError as error:
-                refusal = str(error)
+                refusal = error
         refusal = ranks.said_by_first(refusal)
-        if refusal:
-            raise UserError(refusal)
+        if refusal is not None:
+            raise refusal
         yield
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """The run's folder, made where it is missing, for this process alone; a dead process holds no lock."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be made ({error.strerror}); choose another paths.outputs") from error
-    try:
-        with FileLock(folder / ".lock", timeout=0):
-            yield
-    except Timeout:
-        raise UserError(f"another process is working on {folder}; wait for it, or stop it first") from None
 
 
 def build_parts(config: dict[str, Any], settings: Settings, ranks: Ranks = ALONE) -> Parts:
@@ -158,16 +152,6 @@ def build_parts(config: dict[str, Any], settings: Settings, ranks: Ranks = ALONE
     probes.check_splits(settings.probes, splits)
     length = Length.of(settings, count)
     return Parts(config, settings, dataset, splits, build.augmentation(config), model, device, length, ranks)
-
-
-def _refuse_other(folder: Path, config: dict[str, Any]) -> None:
-    """A folder that holds another configuration is refused (two configurations whose hashes agree)."""
-    try:
-        other = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return
-    if identity.identity(other) != identity.identity(config):
-        raise UserError(f"{folder} holds a run of other settings; remove it or choose another paths.outputs")
 
 
 def _announce(parts: Parts, folder: Path) -> None:

@@ -1,7 +1,18 @@
-"""Hydra called, and its ways of ending turned into an exit code."""
+"""Hydra called, and the runs of a sweep given to its launcher until each has ended, whoever makes it."""
 
-from collections.abc import Callable
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from experiments import identity, result, sweep
+from experiments.command_line import Job, Plan
+from experiments.errors import UserError
+from experiments.lock import free_ones, is_held
+from hydra_plugins import listed_sweeper
+
+ATTEMPTS = 3  # at a run whose process ends without a word, killed by the system for one
+STOPPED = 128  # exit codes from here on: a signal asked for the end
 
 
 def run_hydra(job: Callable[[], Any]) -> int:
@@ -13,3 +24,57 @@ def run_hydra(job: Callable[[], Any]) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def carry_out(plan: Plan, job: Callable[[], Any]) -> int:
+    """Make the runs of a plan and print how each ended; returns the exit code.
+
+    What another process is making is left to it: the others come first, then its end is waited for, and where it died
+    the run is taken up from its last checkpoint. So several of these can work on one plan at a time, on machines that
+    share the folder of outputs, and each run is made once. A run that was lost with its process is tried again.
+
+    Args:
+        job: the function that Hydra decorated.
+    """
+    left = [one for one in plan.jobs if not _is_over(one)]
+    for one in left:
+        sweep.forget_failure(one.config)
+    attempts: Counter[str] = Counter()
+    while left:
+        ready = free_ones(left, _folder)
+        code = _launch(ready, plan.where, job)
+        if code >= STOPPED:
+            return code
+        for one in ready:
+            attempts[identity.name(one.config)] += not is_held(_folder(one))
+        left = [one for one in left if sweep.is_open(one.config) and attempts[identity.name(one.config)] < ATTEMPTS]
+        if left:
+            print(
+                f"{len(left)} runs are made by other processes, or were lost with one: going on with them", flush=True
+            )
+    return sweep.summarize(plan)
+
+
+def _folder(job: Job) -> Any:
+    return identity.folder(job.config)
+
+
+def _is_over(job: Job) -> bool:
+    """Whether the run is finished already, which is said then."""
+    folder = _folder(job)
+    if result.read(folder) is None:
+        return False
+    try:
+        identity.refuse_other(folder, job.config)
+    except UserError:
+        return False  # the run itself says so
+    print(f"{folder.name} is finished already; remove its folder to repeat it", flush=True)
+    return True
+
+
+def _launch(jobs: Sequence[Job], where: Sequence[str], job: Callable[[], Any]) -> int:
+    """One pass of the launcher over some runs; returns the exit code of Hydra."""
+    # by way of its module, which Hydra loads once more when it looks for plugins
+    listed_sweeper.ListedSweeper.jobs = [list(one.overrides) for one in jobs]
+    sys.argv = [sys.argv[0], "-m", "hydra/sweeper=listed", *where]
+    return run_hydra(job)

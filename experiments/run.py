@@ -91,9 +91,9 @@ class Run:
         """Train to the end.
 
         Raises:
-            Stopped: after saving, when SIGINT or SIGTERM asked for it.
+            Stopped: after saving, when a signal asked for it.
         """
-        with stop_requests() as request:
+        with stop_requests(self.ranks.first) as request:
             for _ in self.steps(request):
                 pass
         if self.scores is None:  # the run was killed between its last checkpoint and its result
@@ -157,7 +157,7 @@ class Run:
                         self._save(record, own)
                     if signal and not finished:
                         log.info("stopped and saved at step %d of %d", state.step, length.total_steps)
-                        raise Stopped(128 + signal)
+                        raise Stopped(signal)
                     if not finished:
                         self.ranks.restore(state.model, own)
                 yield state

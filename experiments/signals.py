@@ -1,9 +1,22 @@
-"""SIGINT and SIGTERM as a request to save and stop at the next step."""
+"""Signals as a request to save and stop at the next step, and the way back to SLURM's queue.
 
+SIGINT and SIGTERM end the run (SLURM requeues by itself what it pre-empts). SIGUSR1 and SIGUSR2 announce that the time
+is nearly up (`--signal=USR1@120`): after the run is saved, whoever handled them before is called, submitit for one,
+which requeues the job; where nobody did, `scontrol requeue` is.
+"""
+
+import logging
+import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import current_thread, main_thread
+from typing import Any
+
+log = logging.getLogger("normlab")
+ENDS = (signal.SIGINT, signal.SIGTERM)
+TIME_IS_UP = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2") if hasattr(signal, name))
 
 
 class StopRequest:
@@ -20,19 +33,58 @@ class StopRequest:
 
 
 class Stopped(SystemExit):
-    """The run was saved and stopped by a signal; the exit code is 128 + its number (130 or 143)."""
+    """The run was saved and stopped by a signal; the exit code is 128 + its number (130 or 143, for instance)."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.signal = number
 
 
 @contextmanager
-def stop_requests() -> Iterator[StopRequest]:
-    """Listen for SIGINT and SIGTERM inside; the handlers before are put back after."""
+def stop_requests(first: bool = True) -> Iterator[StopRequest]:
+    """Listen for signals inside; the handlers before are put back after.
+
+    Args:
+        first: whether this is the first process of a training, which sees to what is done once.
+    """
     request = StopRequest()
     if current_thread() is not main_thread():  # a launcher's worker thread cannot install handlers
         yield request
         return
-    before = {number: signal.signal(number, request.note) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, request.note) for number in (*ENDS, *TIME_IS_UP)}
     try:
         yield request
+    except Stopped as stop:
+        _put_back(before)
+        if stop.signal in TIME_IS_UP:
+            _hand_on(stop.signal, before.get(stop.signal), first)
+        raise
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        _put_back(before)
+
+
+def _put_back(handlers: dict[signal.Signals, Any]) -> None:
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def _hand_on(number: int, handler: Any, first: bool) -> None:
+    """Let the job go back to the queue; a handler may raise, to end the process in its own way."""
+    if callable(handler):
+        handler(number, None)
+    elif first and "SLURM_JOB_ID" in os.environ:
+        _requeue()
+
+
+def _requeue() -> None:
+    array = [os.environ.get(f"SLURM_ARRAY_{part}_ID") for part in ("JOB", "TASK")]
+    job = "_".join(array) if all(array) else os.environ["SLURM_JOB_ID"]  # type: ignore[arg-type]
+    try:
+        subprocess.run(["scontrol", "requeue", job], check=True, capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.SubprocessError) as error:
+        said = getattr(error, "stderr", None) or error
+        log.warning(
+            "saved, but `scontrol requeue %s` failed (%s): submit the job again", job, " ".join(str(said).split())
+        )
+    else:
+        log.info("SLURM job %s goes back to the queue", job)

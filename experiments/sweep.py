@@ -39,6 +39,11 @@ def outcome(config: dict[str, Any]) -> dict[str, Any]:
         return {"status": "interrupted" if identity.folder(config).exists() else "not run"}
 
 
+def is_open(config: dict[str, Any]) -> bool:
+    """Whether a run has neither ended nor been refused."""
+    return outcome(config)["status"] in ("not run", "interrupted")
+
+
 def summarize(plan: Plan) -> int:
     """Print every run of a sweep with its status; returns the exit code: 1 if one failed, else 2 if one was refused."""
     rows = [(identity.name(job.config), outcome(job.config)) for job in plan.jobs]

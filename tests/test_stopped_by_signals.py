@@ -5,6 +5,8 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,21 @@ def stopped_inside_an_epoch(command: list[str], folder: Path, number: int) -> tu
     return child.returncode, err
 
 
+@contextmanager
+def sent(number: int, folder: Path) -> Iterator[None]:
+    """This process gets a signal once the run in the folder has saved."""
+
+    def send() -> None:
+        while not (folder / checkpoint.CURRENT).exists():
+            time.sleep(0.005)
+        os.kill(os.getpid(), number)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    yield
+    thread.join()
+
+
 def test_kill_9_in_the_middle_of_an_epoch(slow, outputs):
     """The first epoch is over, the second is not: the same command makes the same run of it."""
     config = compose_tiny(outputs, *SLOW)
@@ -83,15 +100,8 @@ def test_ctrl_c_saves_and_exits_130(slow, outputs, train_py):
     stopped = Made(config, identity.folder(config), {})
     handler = signal.getsignal(signal.SIGINT)  # the default one, or none at all in a background job of a shell
 
-    def press() -> None:
-        while not (stopped.folder / checkpoint.CURRENT).exists():
-            time.sleep(0.005)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    thread = threading.Thread(target=press)
-    thread.start()
-    said = train_py(*words_of(outputs, *SLOW))
-    thread.join()
+    with sent(signal.SIGINT, stopped.folder):
+        said = train_py(*words_of(outputs, *SLOW))
     assert said.code == 130
     assert "Traceback" not in said.err
     assert "stopped and saved at step" in said.out
@@ -100,3 +110,63 @@ def test_ctrl_c_saves_and_exits_130(slow, outputs, train_py):
     perform(config)
     stopped.assert_same_bits(slow)
     assert signal.getsignal(signal.SIGINT) is handler  # put back
+
+
+@pytest.mark.parametrize(
+    ("environment", "asked"),
+    [
+        ({"SLURM_JOB_ID": "17"}, "requeue 17\n"),
+        ({"SLURM_JOB_ID": "17", "SLURM_ARRAY_JOB_ID": "15", "SLURM_ARRAY_TASK_ID": "3"}, "requeue 15_3\n"),
+        ({}, ""),
+    ],
+)
+def test_time_that_is_nearly_up_sends_the_job_back_to_the_queue(
+    slow, outputs, train_py, tmp_path, monkeypatch, environment, asked
+):
+    """With a program in the place of SLURM's that writes down what it was asked."""
+    (tmp_path / "asked").touch()
+    program = tmp_path / "scontrol"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path / "asked"}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    for name in ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    folder = identity.folder(compose_tiny(outputs, *SLOW))
+    with sent(signal.SIGUSR1, folder):
+        said = train_py(*words_of(outputs, *SLOW))
+    assert said.code == 128 + signal.SIGUSR1
+    assert "stopped and saved at step" in said.out
+    assert (tmp_path / "asked").read_text() == asked
+    assert ("goes back to the queue" in said.out) == bool(asked)
+
+
+def test_without_the_program_the_line_says_to_submit_again(outputs, train_py, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    folder = identity.folder(compose_tiny(outputs, *SLOW))
+    with sent(signal.SIGUSR1, folder):
+        said = train_py(*words_of(outputs, *SLOW))
+    assert said.code == 128 + signal.SIGUSR1
+    assert "submit the job again" in said.out
+
+
+def test_who_handled_the_signal_before_is_called_once_the_run_is_saved(outputs, train_py):
+    """As submitit does, which requeues and ends the process in its own way."""
+    folder = identity.folder(compose_tiny(outputs, *SLOW))
+    found: list[bool] = []
+
+    def requeue(number: int, frame: object) -> None:
+        found.append("stopped and saved at step" in (folder / "train.log").read_text())
+        raise SystemExit(-1)
+
+    before = signal.signal(signal.SIGUSR2, requeue)
+    try:
+        with sent(signal.SIGUSR2, folder):
+            said = train_py(*words_of(outputs, *SLOW))
+        assert signal.getsignal(signal.SIGUSR2) is requeue
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert found == [True]
+    assert said.code == -1

@@ -1,14 +1,20 @@
 """Sweeps: what is finished is skipped, what was stopped resumes, what fails stops nothing else."""
 
 import json
+import signal
 import subprocess
+import threading
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from conftest import ROOT, compose_tiny, process, words_of
 
-from experiments import checkpoint, identity
+from experiments import checkpoint, identity, launch, lock
+from experiments.command_line import plan
 from experiments.job import perform
+from hydra_plugins import listed_sweeper
 
 SHORT = ("epochs=null", "steps=4")
 
@@ -170,3 +176,79 @@ def test_runs_side_by_side_in_other_processes(outputs, launcher):
     assert "4 runs: 2 finished, 2 refused" in done.stdout
     assert mtimes(folder_of(outputs, "seed=0")) == before
     assert (folder_of(outputs, "seed=1") / "result.json").exists()
+
+
+def starts_of(folder: Path) -> int:
+    """How often a run was begun or taken up."""
+    return (folder / "train.log").read_text().count(f"folder: {folder}")
+
+
+def test_two_launchers_share_a_sweep_and_one_takes_over_what_the_other_dies_of(train_py, outputs, monkeypatch):
+    """The other process is killed in its first run, once this one waits for nothing else."""
+    monkeypatch.setattr(lock, "EVERY", 0.05)
+    overrides = ("dataset.num_train=1024", "epochs=null", "steps=200", "checkpoint_every=10")
+    words = ["-m", *words_of(outputs, *overrides), "seed=0,1,2"]
+    first, *others = (identity.folder(compose_tiny(outputs, *overrides, f"seed={seed}")) for seed in (0, 1, 2))
+    other = subprocess.Popen(process(*words), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def kill_when_alone() -> None:
+        while not all((folder / "result.json").exists() for folder in others):
+            time.sleep(0.01)
+        other.kill()
+
+    try:
+        deadline = time.monotonic() + 120
+        while not (first / checkpoint.CURRENT).exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        other.send_signal(signal.SIGSTOP)  # and so it holds its run until it is killed
+        killer = threading.Thread(target=kill_when_alone)
+        killer.start()
+        said = train_py(*words)
+        killer.join()
+    finally:
+        other.kill()
+        other.wait()
+    assert said.code == 0
+    assert [found[0] for found in table(said.out).values()] == ["finished"] * 3
+    assert [starts_of(folder) for folder in (first, *others)] == [2, 1, 1]
+    assert "resuming at step" in said.out
+
+
+def test_what_another_process_took_meanwhile_is_left_to_it(train_py, outputs, monkeypatch):
+    taken = identity.folder(compose_tiny(outputs, *SHORT, "seed=0"))
+    asked: list[int] = []
+    with ExitStack() as other:
+        other.enter_context(lock.locked(taken))
+
+        def all_the_first_time(items, folder_of):
+            asked.append(len(items))
+            if len(asked) == 1:
+                return items
+            other.close()
+            return lock.free_ones(items, folder_of)
+
+        monkeypatch.setattr(launch, "free_ones", all_the_first_time)
+        said = train_py("-m", *words_of(outputs, *SHORT), "seed=0,1")
+    assert said.code == 0
+    assert asked == [2, 1]
+    assert f"{taken.name} is being made by another process: left to it" in said.out
+    assert [found[0] for found in table(said.out).values()] == ["finished"] * 2
+
+
+def test_a_run_that_is_lost_again_and_again_is_given_up(train_py, outputs, monkeypatch):
+    """A launcher whose worker dies at one of the runs, whenever it is tried."""
+    tried: list[list[str]] = []
+
+    def dying(self, arguments):
+        tried.append([word for job in self.jobs for word in job if word.startswith("seed=")])
+        self.jobs = [job for job in self.jobs if "seed=1" not in job]
+        return real(self, arguments) if self.jobs else None
+
+    plan(["-m", "seed=0"])  # Hydra has found its plugins after this
+    real = listed_sweeper.ListedSweeper.sweep
+    monkeypatch.setattr(listed_sweeper.ListedSweeper, "sweep", dying)
+    said = train_py("-m", *words_of(outputs, *SHORT), "seed=0,1")
+    assert said.code == 1
+    assert tried == [["seed=0", "seed=1"], ["seed=1"], ["seed=1"]]
+    assert [found[0] for found in table(said.out).values()] == ["finished", "not"]

@@ -1,14 +1,16 @@
 """The inference modes of a study's finished runs, measured where they are not yet."""
 
 import logging
+from contextlib import suppress
 
 from experiments import identity
 from experiments.command_line import Job
 from experiments.finished import open_run
 from experiments.inference.evaluation import EvaluationSettings, evaluate
+from experiments.lock import HeldElsewhere, free_ones, locked
 from experiments.progress import console_log
 from experiments.studies.grid import Grid
-from experiments.studies.runs import StudyRun, read_runs
+from experiments.studies.runs import StudyRun, read_run, read_runs
 from experiments.studies.study import Evaluation
 
 log = logging.getLogger("normlab")
@@ -24,11 +26,15 @@ def evaluate_runs(study: Grid) -> None:
     if wanted is None:
         return
     runs = {run.folder: run for found in read_runs(study.arms).values() for run in found if run.status == "finished"}
-    missing = [run for run in runs.values() if not _measured(run, wanted)]
+    missing = {folder: run.job for folder, run in runs.items() if not _measured(run, wanted)}
     with console_log(None):
-        for number, run in enumerate(missing, 1):
-            log.info("measuring inference modes of run %d of %d", number, len(missing))
-            evaluate_run(run.job, wanted)
+        while missing:
+            folder = free_ones(list(missing), lambda one: one)[0]
+            with suppress(HeldElsewhere), locked(folder):  # another process may be at work on the same study
+                job = missing.pop(folder)
+                if not _measured(read_run(job), wanted):
+                    log.info("measuring inference modes of %s, %d runs more", folder.name, len(missing))
+                    evaluate_run(job, wanted)
 
 
 def evaluate_run(job: Job, wanted: Evaluation) -> None:

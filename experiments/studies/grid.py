@@ -24,8 +24,6 @@ class Grid:
     arms: dict[str, list[Job]]  # each arm's runs, by seed; a tuned arm's once its value is chosen
     tuning: dict[str, Tried]  # by arm
     narrowed: bool  # whether some of the study's runs were left out
-    own: tuple[str, ...]  # overrides for all runs that say where and how they are executed
-    launcher: tuple[str, ...]  # overrides of Hydra's own settings
 
     @property
     def waiting(self) -> bool:
@@ -79,7 +77,8 @@ def grid(arguments: Sequence[str]) -> Grid:
     in_turn = [jobs[place] for place in range(len(seeds)) for jobs in arms.values()]
     in_turn += [job for one in tuning.values() for jobs in one.jobs.values() for job in jobs]
     once = {identity.name(job.config): job for job in in_turn}
-    return Grid(name, study, scale, Plan(tuple(once.values()), True, needs_gpu), arms, tuning, narrowed, own, launcher)
+    runs = Plan(tuple(once.values()), True, (*launcher, *own), needs_gpu)
+    return Grid(name, study, scale, runs, arms, tuning, narrowed)
 
 
 def _seeded(job: Job, seeds: Sequence[int]) -> list[Job]:

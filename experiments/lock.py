@@ -1,0 +1,74 @@
+"""A run's folder for one process alone: an advisory lock, which the system takes from a process that dies.
+
+On a folder that several machines share, its file system must know locks (NFS from version 3 on does, Lustre where it is
+mounted with `flock`).
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from filelock import FileLock, Timeout
+
+from experiments.errors import UserError
+
+T = TypeVar("T")
+EVERY = 2.0  # seconds between two looks at what others hold
+
+
+class HeldElsewhere(UserError):
+    """Another process is at work on a folder."""
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """The folder, made where it is missing, for this process alone.
+
+    Raises:
+        HeldElsewhere: when it is another's.
+        UserError: when it cannot be made, or its file system knows no locks.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be made ({error.strerror}); choose another paths.outputs") from error
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise HeldElsewhere(f"another process is working on {folder}; wait for it, or stop it first") from None
+    except (NotImplementedError, OSError) as error:
+        raise UserError(
+            f"{folder} cannot be locked ({error}); choose a paths.outputs on another file system"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def refuse_held(folder: Path) -> None:
+    """Raise HeldElsewhere where another process is at work on the folder."""
+    if folder.exists():
+        with locked(folder):
+            pass
+
+
+def is_held(folder: Path) -> bool:
+    """Whether another process is at work on a folder."""
+    try:
+        refuse_held(folder)
+    except HeldElsewhere:
+        return True
+    return False
+
+
+def free_ones(items: Sequence[T], folder_of: Callable[[T], Path]) -> list[T]:
+    """Those of the items whose folders are nobody's; waits until there is one."""
+    while True:
+        free = [item for item in items if not is_held(folder_of(item))]
+        if free or not items:
+            return free
+        time.sleep(EVERY)
