@@ -7,6 +7,7 @@ the nearest match.
 
 import argparse
 import importlib.util
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -27,11 +28,12 @@ from experiments.errors import UserError, known, nearest
 from experiments.paths import CONF
 from experiments.settings import Settings
 
+# The preset `ray` has the name of the plugin's own, which cannot join a cluster that is there: Hydra wonders aloud.
+warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/ray' is validated against ConfigStore schema")
 # Launchers that Hydra's plugins bring, beside the presets in conf/hydra/launcher.
 PLUGIN_LAUNCHERS = {
     "basic": "one run after another (the default)",
     "joblib": "several runs side by side on this machine, as many as it has cores",
-    "ray": "on a Ray cluster, or on this machine's cores and fractions of GPUs (extra: ray)",
 }
 # Which plugin and which extra of pyproject.toml a launcher needs.
 PLUGINS = {
@@ -119,6 +121,19 @@ def compose_jobs(lists: Sequence[Sequence[str]]) -> tuple[Job, ...]:
         for overrides in lists:
             _check_groups(_parse(list(overrides)))
         return tuple(_job(list(overrides), _compose(list(overrides))) for overrides in lists)
+
+
+def compose_launcher(name: str, words: Sequence[str]) -> dict[str, Any]:
+    """The settings of a launcher, those of the words `hydra.launcher.…` that it has included."""
+    with hydra.initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+        own = [word for word in words if word.startswith("hydra.launcher.")]
+        try:
+            composed = _compose([f"hydra/launcher={name}", *own])
+        except UserError:  # they are another launcher's
+            composed = _compose([f"hydra/launcher={name}"])
+        found = OmegaConf.to_container(composed.hydra.launcher, resolve=False)
+    assert isinstance(found, dict)
+    return {str(key): value for key, value in found.items()}
 
 
 def _waits_for_gpu(launcher: DictConfig) -> bool:

@@ -1,12 +1,14 @@
 """Signals as a request to save and stop at the next step, and the way back to SLURM's queue.
 
-SIGINT and SIGTERM end the run (SLURM requeues by itself what it pre-empts). SIGUSR1 and SIGUSR2 announce that the time
-is nearly up (`--signal=USR1@120`): after the run is saved, whoever handled them before is called, submitit for one,
-which requeues the job; where nobody did, `scontrol requeue` is.
+SIGINT and SIGTERM end the run. Where SLURM sends SIGTERM to a job that it pre-empts, the job goes back to the queue:
+SLURM itself requeues only what still runs when it comes to kill it. SIGUSR1 and SIGUSR2 announce that the time is
+nearly up (`--signal=USR1@120`): whoever handled them before is called once the run is saved, submitit for one, which
+requeues the job; where nobody did, it is requeued here.
 """
 
 import logging
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -56,8 +58,7 @@ def stop_requests(first: bool = True) -> Iterator[StopRequest]:
         yield request
     except Stopped as stop:
         _put_back(before)
-        if stop.signal in TIME_IS_UP:
-            _hand_on(stop.signal, before.get(stop.signal), first)
+        _hand_on(stop.signal, before[stop.signal], first)
         raise
     finally:
         _put_back(before)
@@ -70,21 +71,38 @@ def _put_back(handlers: dict[signal.Signals, Any]) -> None:
 
 def _hand_on(number: int, handler: Any, first: bool) -> None:
     """Let the job go back to the queue; a handler may raise, to end the process in its own way."""
-    if callable(handler):
+    if number in TIME_IS_UP and callable(handler):
         handler(number, None)
     elif first and "SLURM_JOB_ID" in os.environ:
-        _requeue()
+        job = _job()
+        if number in TIME_IS_UP or (number == signal.SIGTERM and _is_preempted(job)):
+            _requeue(job)
 
 
-def _requeue() -> None:
+def _job() -> str:
     array = [os.environ.get(f"SLURM_ARRAY_{part}_ID") for part in ("JOB", "TASK")]
-    job = "_".join(array) if all(array) else os.environ["SLURM_JOB_ID"]  # type: ignore[arg-type]
+    return "_".join(array) if all(array) else os.environ["SLURM_JOB_ID"]  # type: ignore[arg-type]
+
+
+def _is_preempted(job: str) -> bool:
+    """Whether SLURM stops the job for another one, and not because its user or its time limit says so."""
     try:
-        subprocess.run(["scontrol", "requeue", job], check=True, capture_output=True, text=True, timeout=60)
+        said = _scontrol("show", "job", job)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    found = re.search(r"\bPreemptTime=(\S+)", said)
+    return found is not None and found[1] not in ("None", "N/A", "Unknown")
+
+
+def _requeue(job: str) -> None:
+    try:
+        _scontrol("requeue", job)
     except (OSError, subprocess.SubprocessError) as error:
-        said = getattr(error, "stderr", None) or error
-        log.warning(
-            "saved, but `scontrol requeue %s` failed (%s): submit the job again", job, " ".join(str(said).split())
-        )
+        said = " ".join(str(getattr(error, "stderr", None) or error).split())
+        log.warning("saved, but `scontrol requeue %s` failed (%s): submit the job again", job, said)
     else:
         log.info("SLURM job %s goes back to the queue", job)
+
+
+def _scontrol(*words: str) -> str:
+    return subprocess.run(["scontrol", *words], check=True, capture_output=True, text=True, timeout=60).stdout

@@ -4,11 +4,14 @@
     python scripts/reproduce.py scale=cpu claims=0.8,3.14          what two claims need
     python scripts/reproduce.py scale=paper documents=004          what one document's claims need
     python scripts/reproduce.py checks                             the deterministic checks alone
+    python scripts/reproduce.py plan scale=paper rate=20000        what it would take, and what each launcher would do
 
 Settings:
     scale=SCALE        smoke (seconds an arm; its verdicts never count), cpu (two cores), paper (the published setting)
     claims=ID,ID       the claims to decide, by their number in the ledger (default: all)
     documents=NNN,…    the documents whose claims to decide
+    rate=N             with plan: images/s of ResNet-20 + bn at 32 pixels that a device trains (default: measured rates)
+    benchmark=FILE     with plan: the file of scripts/benchmark.py that rates are taken from (default: the newest)
     device, threads, paths.data, paths.outputs, hydra/launcher=joblib and whatever else says where and how runs are
                        executed is passed on to train.py
 

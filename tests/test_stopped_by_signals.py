@@ -112,34 +112,40 @@ def test_ctrl_c_saves_and_exits_130(slow, outputs, train_py):
     assert signal.getsignal(signal.SIGINT) is handler  # put back
 
 
+ALONE = {"SLURM_JOB_ID": "17"}
+OF_AN_ARRAY = {"SLURM_JOB_ID": "17", "SLURM_ARRAY_JOB_ID": "15", "SLURM_ARRAY_TASK_ID": "3"}
+
+
 @pytest.mark.parametrize(
-    ("environment", "asked"),
+    ("number", "environment", "shown", "asked"),
     [
-        ({"SLURM_JOB_ID": "17"}, "requeue 17\n"),
-        ({"SLURM_JOB_ID": "17", "SLURM_ARRAY_JOB_ID": "15", "SLURM_ARRAY_TASK_ID": "3"}, "requeue 15_3\n"),
-        ({}, ""),
+        (signal.SIGUSR1, ALONE, "", ["requeue 17"]),
+        (signal.SIGUSR1, OF_AN_ARRAY, "", ["requeue 15_3"]),
+        (signal.SIGUSR1, {}, "", []),
+        (signal.SIGTERM, ALONE, "PreemptTime=2026-01-02T03:04:05", ["show job 17", "requeue 17"]),
+        (signal.SIGTERM, ALONE, "PreemptTime=None", ["show job 17"]),  # cancelled
     ],
 )
-def test_time_that_is_nearly_up_sends_the_job_back_to_the_queue(
-    slow, outputs, train_py, tmp_path, monkeypatch, environment, asked
+def test_the_job_goes_back_to_the_queue_where_its_time_is_up_or_another_one_comes_first(
+    outputs, train_py, tmp_path, monkeypatch, number, environment, shown, asked
 ):
     """With a program in the place of SLURM's that writes down what it was asked."""
     (tmp_path / "asked").touch()
     program = tmp_path / "scontrol"
-    program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path / "asked"}\n')
+    program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path / "asked"}\necho "JobId=17 {shown} EndTime=Unknown"\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    for name in ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID"):
+    for name in OF_AN_ARRAY:
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     folder = identity.folder(compose_tiny(outputs, *SLOW))
-    with sent(signal.SIGUSR1, folder):
+    with sent(number, folder):
         said = train_py(*words_of(outputs, *SLOW))
-    assert said.code == 128 + signal.SIGUSR1
+    assert said.code == 128 + number
     assert "stopped and saved at step" in said.out
-    assert (tmp_path / "asked").read_text() == asked
-    assert ("goes back to the queue" in said.out) == bool(asked)
+    assert (tmp_path / "asked").read_text().splitlines() == asked
+    assert ("goes back to the queue" in said.out) == any("requeue" in line for line in asked)
 
 
 def test_without_the_program_the_line_says_to_submit_again(outputs, train_py, tmp_path, monkeypatch):

@@ -28,7 +28,8 @@ def table(out: str) -> dict[str, list[str]]:
     lines = out.splitlines()
     start = max(number for number, line in enumerate(lines) if line.startswith("run ") and "status" in line)
     rows = [line.split() for line in lines[start + 1 :]]
-    return {words[0]: words[1:] for words in rows if words and words[0].startswith("synthetic-")}
+    end = next(number for number, words in enumerate(rows) if words[1:2] == ["runs:"])
+    return {words[0]: words[1:] for words in rows[:end]}
 
 
 def mtimes(folder: Path) -> dict[str, int]:

@@ -15,6 +15,7 @@ from experiments.checks.run import run_checks
 from experiments.paths import check_outputs, default_outputs
 from experiments.progress import duration
 from experiments.reproduce.estimate import Estimate
+from experiments.reproduce.plan import show_plan
 from experiments.reproduce.settings import Wanted, parse
 from experiments.reproduce.study_process import Runs, last_line, run_study
 from experiments.reproduce.work import StudyWork, Work, work
@@ -33,6 +34,9 @@ def reproduce(words: Sequence[str]) -> int:
     wanted = parse(words, default_outputs())
     check_outputs(wanted.outputs)
     todo = _work(wanted)
+    if wanted.plan:
+        show_plan(todo.studies, wanted)
+        return 0
     opened = (Runs(part.command(wanted.passed_on)) for part in todo.studies)
     first = list(islice(opened, 1))  # finds mistakes in the words before anything is run
     if todo.checks:
