@@ -1,10 +1,12 @@
 """What happens around Hydra: help page, check of the whole command line, summary of a sweep, exit code."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 from experiments.errors import UserError, say
 from experiments.host import keep_memory
+from experiments.signals import Stopped, ends_outside_training
 
 # Hydra's own ways of showing things; they run no job.
 HYDRA_SHOWS = ("--hydra-help", "--version", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
@@ -20,6 +22,15 @@ def main(job: Callable[[], Any], arguments: list[str]) -> int:
     if any(word.split("=")[0] in HYDRA_SHOWS for word in arguments):
         job()
         return 0
+    try:
+        with ends_outside_training(first=os.environ.get("RANK", "0") == "0"):
+            return _run(job, arguments)
+    except Stopped as stop:
+        return int(str(stop.code))
+
+
+def _run(job: Callable[[], Any], arguments: list[str]) -> int:
+    """The run, sweep or study that the arguments ask for."""
     try:
         from experiments.command_line import plan
         from experiments.studies.grid import asks_for_study, grid

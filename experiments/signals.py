@@ -42,6 +42,18 @@ class Stopped(SystemExit):
         self.signal = number
 
 
+class _End:
+    """Signal handler that ends the program at once."""
+
+    def __init__(self, first: bool) -> None:
+        self._first = first
+
+    def __call__(self, number: int, frame: object) -> None:
+        if self._first:
+            _go_back_to_the_queue(number)
+        raise Stopped(number)
+
+
 @contextmanager
 def stop_requests(first: bool = True) -> Iterator[StopRequest]:
     """Listen for signals inside; the handlers before are put back after.
@@ -58,8 +70,28 @@ def stop_requests(first: bool = True) -> Iterator[StopRequest]:
         yield request
     except Stopped as stop:
         _put_back(before)
-        _hand_on(stop.signal, before[stop.signal], first)
+        handler = before[stop.signal]
+        if stop.signal in TIME_IS_UP and callable(handler):
+            handler(stop.signal, None)  # which may raise, to end the process in its own way
+        elif first:
+            _go_back_to_the_queue(stop.signal)
         raise
+    finally:
+        _put_back(before)
+
+
+@contextmanager
+def ends_outside_training(first: bool = True) -> Iterator[None]:
+    """Inside, before training and after it, SLURM's signals end the program at once, and its job is not over with that.
+
+    Args:
+        first: as in `stop_requests`.
+    """
+    heard = (*TIME_IS_UP, signal.SIGTERM) if "SLURM_JOB_ID" in os.environ else TIME_IS_UP
+    end = _End(first)
+    before = {number: signal.signal(number, end) for number in heard if signal.getsignal(number) == signal.SIG_DFL}
+    try:
+        yield
     finally:
         _put_back(before)
 
@@ -69,11 +101,9 @@ def _put_back(handlers: dict[signal.Signals, Any]) -> None:
         signal.signal(number, handler)
 
 
-def _hand_on(number: int, handler: Any, first: bool) -> None:
-    """Let the job go back to the queue; a handler may raise, to end the process in its own way."""
-    if number in TIME_IS_UP and callable(handler):
-        handler(number, None)
-    elif first and "SLURM_JOB_ID" in os.environ:
+def _go_back_to_the_queue(number: int) -> None:
+    """Requeue the job of SLURM that this is, where a signal does not mean its end."""
+    if "SLURM_JOB_ID" in os.environ:
         job = _job()
         if number in TIME_IS_UP or (number == signal.SIGTERM and _is_preempted(job)):
             _requeue(job)

@@ -112,6 +112,16 @@ def test_ctrl_c_saves_and_exits_130(slow, outputs, train_py):
     assert signal.getsignal(signal.SIGINT) is handler  # put back
 
 
+def in_the_place_of_scontrol(folder: Path, monkeypatch: pytest.MonkeyPatch, shown: str = "") -> Path:
+    """A program in the place of SLURM's that writes down what it was asked, in the file that is returned."""
+    asked, program = folder / "asked", folder / "scontrol"
+    asked.touch()
+    program.write_text(f'#!/bin/sh\necho "$@" >> {asked}\necho "JobId=17 {shown} EndTime=Unknown"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    return asked
+
+
 ALONE = {"SLURM_JOB_ID": "17"}
 OF_AN_ARRAY = {"SLURM_JOB_ID": "17", "SLURM_ARRAY_JOB_ID": "15", "SLURM_ARRAY_TASK_ID": "3"}
 
@@ -129,12 +139,7 @@ OF_AN_ARRAY = {"SLURM_JOB_ID": "17", "SLURM_ARRAY_JOB_ID": "15", "SLURM_ARRAY_TA
 def test_the_job_goes_back_to_the_queue_where_its_time_is_up_or_another_one_comes_first(
     outputs, train_py, tmp_path, monkeypatch, number, environment, shown, asked
 ):
-    """With a program in the place of SLURM's that writes down what it was asked."""
-    (tmp_path / "asked").touch()
-    program = tmp_path / "scontrol"
-    program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path / "asked"}\necho "JobId=17 {shown} EndTime=Unknown"\n')
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    asked_of = in_the_place_of_scontrol(tmp_path, monkeypatch, shown)
     for name in OF_AN_ARRAY:
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
@@ -144,7 +149,7 @@ def test_the_job_goes_back_to_the_queue_where_its_time_is_up_or_another_one_come
         said = train_py(*words_of(outputs, *SLOW))
     assert said.code == 128 + number
     assert "stopped and saved at step" in said.out
-    assert (tmp_path / "asked").read_text().splitlines() == asked
+    assert asked_of.read_text().splitlines() == asked
     assert ("goes back to the queue" in said.out) == any("requeue" in line for line in asked)
 
 
@@ -176,3 +181,14 @@ def test_who_handled_the_signal_before_is_called_once_the_run_is_saved(outputs, 
         signal.signal(signal.SIGUSR2, before)
     assert found == [True]
     assert said.code == -1
+
+
+def test_before_training_too_the_job_goes_back_to_the_queue(outputs, train_py, tmp_path, monkeypatch):
+    asked = in_the_place_of_scontrol(tmp_path, monkeypatch)
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    monkeypatch.delenv("SLURM_ARRAY_JOB_ID", raising=False)
+    monkeypatch.setattr("experiments.job.build_parts", lambda *_: os.kill(os.getpid(), signal.SIGUSR1))
+    said = train_py(*words_of(outputs, *SLOW))
+    assert said.code == 128 + signal.SIGUSR1
+    assert asked.read_text() == "requeue 17\n"
+    assert signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL
