@@ -10,7 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from data.views import Box, Views, middle, resized
@@ -36,11 +38,11 @@ def decoded(path: Path) -> Tensor:
     Raises BrokenImage for what is no whole image, and OSError where the file cannot be read.
     """
     decode_image, rgb, _ = _torchvision()
-    content = bytearray(path.read_bytes())
-    if not content:
+    content = torch.from_numpy(np.fromfile(path, dtype=np.uint8))
+    if not len(content):
         raise BrokenImage(f"{path} is empty")
     try:
-        return decode_image(torch.frombuffer(content, dtype=torch.uint8), mode=rgb)
+        return decode_image(content, mode=rgb)
     except RuntimeError as error:
         reason = str(error).split(", ", 2)[-1].splitlines()[0]  # without the place in torchvision's source
         raise BrokenImage(f"{path} cannot be decoded ({reason})") from error
@@ -63,6 +65,7 @@ def evaluation_view(image: Tensor, size: int, resize: int) -> Tensor:
 
 def cut(image: Tensor, box: Box, size: int) -> Tensor:
     """A part of an image, resized bilinearly with antialiasing: uint8 (3, size, size)."""
-    _, _, functional = _torchvision()
-    part = image[:, box.top : box.top + box.height, box.left : box.left + box.width]
-    return functional.resize(part, [size, size], antialias=True)
+    part = image[None, :, box.top : box.top + box.height, box.left : box.left + box.width]
+    # pixel by pixel, as they were decoded: more than twice as fast as plane by plane, and the same bytes
+    part = part.contiguous(memory_format=torch.channels_last)
+    return F.interpolate(part, (size, size), mode="bilinear", antialias=True, align_corners=False)[0]
