@@ -15,11 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from data.broken import BrokenImage
 from data.views import Box, Views, middle, resized
-
-
-class BrokenImage(ValueError):
-    """A file that cannot be decoded; the message names it."""
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from torch import Tensor
 
-from data.decode import BrokenImage
+from data.broken import BrokenImage
 from data.decoding import Look, Pixels, Workers
 from data.file_split import FileSplit
 

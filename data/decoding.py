@@ -23,7 +23,8 @@ import torch
 import torch.multiprocessing  # by which tensors travel between processes in shared memory
 from torch import Tensor
 
-from data.decode import BrokenImage, decoded, evaluation_view, training_view
+from data.broken import BrokenImage
+from data.decode import decoded, evaluation_view, training_view
 from data.views import Views
 
 PIECE = 16  # images of one task

@@ -14,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from data.decode import BrokenImage
+from data.broken import BrokenImage
 from experiments import atomic, build, code_versions, identity, last_files, probes, result, sweep
 from experiments.command_line import resolved
 from experiments.device import configure, resolve

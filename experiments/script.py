@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 import yaml
 from pydantic import BaseModel, Field, ValidationError
 
+from data.broken import BrokenImage
 from experiments.errors import UserError, known, nearest
 from experiments.host import keep_memory
 from experiments.paths import default_outputs
@@ -48,7 +49,7 @@ def run(description: str, arguments: Sequence[str], command: Callable[[Words], N
     try:
         with console_log(None):
             command(split(arguments))
-    except UserError as error:
+    except (UserError, BrokenImage) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

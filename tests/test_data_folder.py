@@ -12,7 +12,7 @@ from image_folders import CLASSES, cut_off, make_folder, write_image
 from PIL import Image
 from scipy.io import savemat
 
-from data.decode import BrokenImage
+from data.broken import BrokenImage
 from data.decoded_images import DecodedImages
 from data.decoding import Workers
 from data.image_folder import image_folder

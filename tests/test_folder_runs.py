@@ -1,6 +1,7 @@
 """Runs on image files: the same bits whoever decodes, resumed in the middle of an epoch, broken images counted."""
 
 import pytest
+from call_script import assert_refused, call
 from image_folders import cut_off, make_folder
 
 from experiments import build, identity
@@ -10,6 +11,7 @@ from experiments.job import build_parts, perform
 from experiments.run import Run
 from experiments.settings import Settings
 from experiments.signals import Stopped, StopRequest
+from scripts import recalibrate
 
 FOLDER = ("dataset=folder", "dataset.name=animals", "dataset.size=16", "dataset.resize=18")
 NETWORK = ("model=resnet8", "model.width=0.25", "batch_size=5", "epochs=2", "log_every=1", "device=cpu")
@@ -87,3 +89,11 @@ def test_a_broken_test_image_is_one_line(config_of, tmp_path):
 def test_settings_that_are_refused(config_of, override, message):
     with pytest.raises(UserError, match=message):
         perform(config_of("o", override))
+
+
+def test_a_script_that_finds_a_test_image_broken_says_so_in_a_line(config_of, tmp_path, capsys):
+    config = config_of("o", "workers=0", "epochs=1")
+    perform(config)
+    cut_off(tmp_path / "animals" / "val" / "dog" / "03.JPEG")
+    said = call(capsys, recalibrate, identity.folder(config))
+    assert_refused(said, "val/dog/03.JPEG cannot be decoded")
