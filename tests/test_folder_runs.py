@@ -94,6 +94,7 @@ def test_settings_that_are_refused(config_of, override, message):
 def test_a_script_that_finds_a_test_image_broken_says_so_in_a_line(config_of, tmp_path, capsys):
     config = config_of("o", "workers=0", "epochs=1")
     perform(config)
-    cut_off(tmp_path / "animals" / "val" / "dog" / "03.JPEG")
+    path = tmp_path / "animals" / "val" / "dog" / "03.JPEG"
+    path.write_bytes(bytes(path.stat().st_size))  # of the same length: the listing is what it was
     said = call(capsys, recalibrate, identity.folder(config))
     assert_refused(said, "val/dog/03.JPEG cannot be decoded")
