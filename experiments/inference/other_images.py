@@ -1,10 +1,12 @@
 """Images to show to a finished run's network that need not be those it was trained on: any dataset, any settings."""
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
@@ -14,6 +16,7 @@ from experiments import build
 from experiments.command_line import options, plan
 from experiments.errors import UserError, known, nearest
 from experiments.finished import FinishedRun
+from experiments.paths import CONF
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,8 @@ def dataset_settings(run: FinishedRun, words: dict[str, str]) -> dict[str, Any]:
     Raises:
         UserError: for an unknown dataset or setting, and for a value of another type.
     """
-    name = words.get("dataset", run.config["dataset"]["name"])
     datasets = options("dataset")
+    name = words.get("dataset") or _option(run.config["dataset"], datasets)
     if name not in datasets:
         raise UserError(f"dataset={name} does not exist. {nearest(name, datasets)}{known(datasets)}")
     changes = {key: value for key, value in words.items() if key != "dataset"}
@@ -50,6 +53,15 @@ def dataset_settings(run: FinishedRun, words: dict[str, str]) -> dict[str, Any]:
     for key in changes:
         _copy(asked, settings, key.split(".")[1:])
     return settings
+
+
+def _option(settings: dict[str, Any], datasets: Iterable[str]) -> str:
+    """The option that a run's settings came from, whose name they may have changed (`dataset=folder dataset.name=…`)."""
+    if settings["name"] in datasets:
+        return settings["name"]
+    loaders = {name: yaml.safe_load((CONF / "dataset" / f"{name}.yaml").read_text("utf-8")) for name in datasets}
+    found = [name for name, leaf in loaders.items() if leaf.get("_target_") == settings["_target_"]]
+    return found[0] if found else settings["name"]
 
 
 def _refuse_several(override: str) -> None:
