@@ -9,6 +9,7 @@ has come or what the loss of its part is, is put together first. The first rank 
 
 import logging
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -105,12 +106,11 @@ class Ranks:
     @contextmanager
     def together(self, device: torch.device) -> Iterator[None]:
         """Inside, the ranks can talk to each other."""
-        if self.size == 1:
+        if self.size == 1 or dist.is_initialized():
             yield
             return
-        if not dist.is_initialized():
-            backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-            dist.init_process_group(backend, timeout=PATIENCE)
+        backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+        dist.init_process_group(backend, timeout=PATIENCE)
         try:
             yield
         finally:
@@ -165,7 +165,10 @@ class Ranks:
         if self.size == 1:
             return None
         devices = [device] if device.type == "cuda" else None
-        return DistributedDataParallel(model, device_ids=devices, broadcast_buffers=False)
+        with warnings.catch_warnings():
+            # its successor would give all ranks the first one's buffers at the start, also where a run goes on
+            warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
+            return DistributedDataParallel(model, device_ids=devices, broadcast_buffers=False)
 
     def align(self, model: nn.Module) -> list[Tensor]:
         """Give all ranks the same running statistics, the mean of theirs; returns this rank's own, on the CPU.

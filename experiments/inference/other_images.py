@@ -56,7 +56,7 @@ def dataset_settings(run: FinishedRun, words: dict[str, str]) -> dict[str, Any]:
 
 
 def _option(settings: dict[str, Any], datasets: Iterable[str]) -> str:
-    """The option that a run's settings came from, whose name they may have changed (`dataset=folder dataset.name=…`)."""
+    """The option that a run's settings came from, whose name they may have changed (`dataset.name=…`)."""
     if settings["name"] in datasets:
         return settings["name"]
     loaders = {name: yaml.safe_load((CONF / "dataset" / f"{name}.yaml").read_text("utf-8")) for name in datasets}
