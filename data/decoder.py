@@ -35,14 +35,18 @@ class Decoder:
         self.broken: dict[str, str] = {}
 
     def ahead(self, parts: Sequence[np.ndarray], look: Look) -> Iterator[Whole]:
-        """The images of each of the `parts`, int64 (B,), decoded before they are asked for."""
+        """The images of each of the `parts`, int64 (B,), decoded before they are asked for.
+
+        The pixels are there until the next part is asked for.
+        """
         found = self._workers.decoded(self._split.task(indices, look) for indices in parts)
         for indices, pixels in zip(parts, found, strict=True):
             yield self._mended(pixels, indices, look)
 
     def now(self, indices: np.ndarray, look: Look) -> Whole:
         """The images of `indices`, int64 (B,)."""
-        return next(self.ahead([indices], look))
+        found = next(self.ahead([indices], look))
+        return Whole(found.pixels.clone(), found.shown)
 
     def _mended(self, found: Pixels, indices: np.ndarray, look: Look) -> Whole:
         if not found.broken:
@@ -59,7 +63,7 @@ class Decoder:
         for number in (other % count for other in range(index + 1, index + count)):
             [found] = self._workers.decoded([self._split.task(np.array([number]), look)])
             if not found.broken:
-                return number, found.pixels[0]
+                return number, found.pixels[0].clone()
             self._note(number, found.broken[0])
         raise BrokenImage(f"not one image of {self._split.root} can be decoded ({list(self.broken.values())[-1]})")
 
