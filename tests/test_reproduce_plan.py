@@ -90,8 +90,17 @@ def test_a_run_takes_the_rate_of_its_own_network_and_norm(tmp_path):
     assert seconds("vgg11_ln") == pytest.approx(cost.operations / 9e9)
 
 
-def test_the_benchmark_that_comes_with_normlab_is_one(outputs):
+def test_the_benchmark_that_comes_with_normlab_has_rates(outputs):
     assert "images/s of resnet20 + bn" in Rate.of_benchmark(newest(outputs)).origin
+
+
+def test_ones_own_benchmark_comes_first_where_it_has_rates(outputs):
+    (outputs / "benchmark").mkdir(parents=True)
+    kept = newest(outputs)
+    own = benchmark_file(outputs / "benchmark")
+    assert newest(outputs) == kept
+    benchmark_file(outputs / "benchmark", resnet20_bn=(10.0, 1e8))
+    assert newest(outputs) == own
 
 
 def test_the_plan_of_a_claim(outputs, capsys):

@@ -46,8 +46,7 @@ class Rate:
             UserError: when the file is no such one, or has no rates of training.
         """
         content = result.read(path)
-        cases = (content.get("training") or {}).get("cases") or {}
-        measured = [one for case in cases.values() if (one := _measured(case)) is not None]
+        measured = _networks(content)
         if not measured:
             raise UserError(f"{path} has no rates of training; run scripts/benchmark.py with parts=[training], or more")
         reference = next((one for one in measured if (one.model, one.norm) == ("resnet20", "bn")), measured[0])
@@ -79,10 +78,16 @@ def _measured(case: dict[str, Any]) -> Measured | None:
     return Measured(case["case"]["model"], case["case"]["norm"], operations, rate)
 
 
+def _networks(content: dict[str, Any]) -> list[Measured]:
+    cases = (content.get("training") or {}).get("cases") or {}
+    return [one for case in cases.values() if (one := _measured(case)) is not None]
+
+
 def newest(outputs: Path) -> Path:
-    """The newest file of a benchmark on this machine, else of those that come with normlab."""
+    """The newest file of a benchmark of networks on this machine, else of those that come with normlab."""
     for folder in (outputs / "benchmark", KEPT):
-        found = sorted(folder.glob("*.json"), key=lambda path: (result.read(path)["began"], path.name))
-        if found:
-            return found[-1]
+        found = [(path, result.read(path)) for path in sorted(folder.glob("*.json"))]
+        rated = [(path, content) for path, content in found if _networks(content)]
+        if rated:
+            return max(rated, key=lambda one: one[1]["began"])[0]
     raise UserError("there is no benchmark: run scripts/benchmark.py, or give rate=N, images/s of ResNet-20 + bn")
