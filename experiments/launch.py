@@ -3,6 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from experiments import identity, result, sweep
@@ -45,17 +46,18 @@ def carry_out(plan: Plan, job: Callable[[], Any]) -> int:
         code = _launch(ready, plan.where, job)
         if code >= STOPPED:
             return code
-        for one in ready:
-            attempts[identity.name(one.config)] += not is_held(_folder(one))
+        if code and all(sweep.outcome(one.config)["status"] == "not run" for one in ready):
+            break  # the launcher itself does not work, and has said why
+        lost = [one for one in ready if sweep.is_open(one.config) and not is_held(_folder(one))]
+        attempts.update(identity.name(one.config) for one in lost)
         left = [one for one in left if sweep.is_open(one.config) and attempts[identity.name(one.config)] < ATTEMPTS]
-        if left:
-            print(
-                f"{len(left)} runs are made by other processes, or were lost with one: going on with them", flush=True
-            )
+        for one in lost:
+            goes_on = "tried again" if one in left else f"given up after {ATTEMPTS} times"
+            print(f"{identity.name(one.config)} was lost with its process: {goes_on}", flush=True)
     return sweep.summarize(plan)
 
 
-def _folder(job: Job) -> Any:
+def _folder(job: Job) -> Path:
     return identity.folder(job.config)
 
 

@@ -66,9 +66,11 @@ def is_held(folder: Path) -> bool:
 
 
 def free_ones(items: Sequence[T], folder_of: Callable[[T], Path]) -> list[T]:
-    """Those of the items whose folders are nobody's; waits until there is one."""
-    while True:
-        free = [item for item in items if not is_held(folder_of(item))]
-        if free or not items:
-            return free
+    """Those of the items whose folders are nobody's; waits until there is one, and says so."""
+    said = False
+    while not (free := [item for item in items if not is_held(folder_of(item))]):
+        if not said:
+            print(f"waiting for {len(items)} runs that other processes are making", flush=True)
+        said = True
         time.sleep(EVERY)
+    return free

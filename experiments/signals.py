@@ -11,12 +11,15 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from multiprocessing import active_children
 from threading import current_thread, main_thread
 from typing import Any
 
 log = logging.getLogger("normlab")
+SAVING = 10.0  # seconds that runs side by side have for it
 ENDS = (signal.SIGINT, signal.SIGTERM)
 TIME_IS_UP = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2") if hasattr(signal, name))
 
@@ -43,12 +46,18 @@ class Stopped(SystemExit):
 
 
 class _End:
-    """Signal handler that ends the program at once."""
+    """Signal handler that ends the program at once; runs that it has started side by side save themselves before."""
 
     def __init__(self, first: bool) -> None:
         self._first = first
 
     def __call__(self, number: int, frame: object) -> None:
+        workers = [child.pid for child in active_children() if child.name.startswith("Loky")]  # joblib's
+        for pid in workers:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)  # type: ignore[arg-type] # they were started
+        if workers:
+            time.sleep(SAVING)  # they do not end with their run, and joblib kills them once this is over
         if self._first:
             _go_back_to_the_queue(number)
         raise Stopped(number)
@@ -82,13 +91,12 @@ def stop_requests(first: bool = True) -> Iterator[StopRequest]:
 
 @contextmanager
 def ends_outside_training(first: bool = True) -> Iterator[None]:
-    """Inside, before training and after it, SLURM's signals end the program at once, and its job is not over with that.
+    """Inside, before training and after it, signals end the program at once, and SLURM's job is not over with that.
 
     Args:
         first: as in `stop_requests`.
     """
-    heard = (*TIME_IS_UP, signal.SIGTERM) if "SLURM_JOB_ID" in os.environ else TIME_IS_UP
-    end = _End(first)
+    end, heard = _End(first), (*TIME_IS_UP, signal.SIGTERM)
     before = {number: signal.signal(number, end) for number in heard if signal.getsignal(number) == signal.SIG_DFL}
     try:
         yield

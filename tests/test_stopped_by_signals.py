@@ -1,5 +1,6 @@
 """Real runs stopped by real signals, in the middle of an epoch: saved or not, the same command makes the same run."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -12,8 +13,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, Made, compose_tiny, process, words_of
 from test_resume import LONG, assert_each_step_once, make_older
+from waiting import wait_for
 
-from experiments import checkpoint, identity
+from experiments import checkpoint, identity, signals
 from experiments.job import perform
 
 SLOW = (*LONG, "dataset.num_train=1024", "epochs=4", "checkpoint_every=7")  # 128 steps an epoch: time to be killed
@@ -192,3 +194,18 @@ def test_before_training_too_the_job_goes_back_to_the_queue(outputs, train_py, t
     assert said.code == 128 + signal.SIGUSR1
     assert asked.read_text() == "requeue 17\n"
     assert signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL
+
+
+def test_runs_side_by_side_are_told_before_the_program_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(signals, "SAVING", 0.2)
+    context = multiprocessing.get_context("spawn")
+    worker = context.Process(target=wait_for, args=(signal.SIGTERM, tmp_path), name="LokyProcess-1")  # as joblib's are
+    worker.start()
+    while not (tmp_path / "ready").exists():
+        assert worker.is_alive()
+        time.sleep(0.01)
+    with pytest.raises(signals.Stopped) as stopped, signals.ends_outside_training():
+        os.kill(os.getpid(), signal.SIGTERM)
+    worker.join(60)
+    assert stopped.value.code == 143
+    assert (tmp_path / "told").exists()

@@ -214,6 +214,7 @@ def test_two_launchers_share_a_sweep_and_one_takes_over_what_the_other_dies_of(t
     assert [found[0] for found in table(said.out).values()] == ["finished"] * 3
     assert [starts_of(folder) for folder in (first, *others)] == [2, 1, 1]
     assert "resuming at step" in said.out
+    assert "waiting for 1 runs that other processes are making" in said.out
 
 
 def test_what_another_process_took_meanwhile_is_left_to_it(train_py, outputs, monkeypatch):
@@ -252,4 +253,21 @@ def test_a_run_that_is_lost_again_and_again_is_given_up(train_py, outputs, monke
     said = train_py("-m", *words_of(outputs, *SHORT), "seed=0,1")
     assert said.code == 1
     assert tried == [["seed=0", "seed=1"], ["seed=1"], ["seed=1"]]
+    assert said.out.count("was lost with its process: tried again") == 2
+    assert said.out.count("was lost with its process: given up after 3 times") == 1
     assert [found[0] for found in table(said.out).values()] == ["finished", "not"]
+
+
+def test_a_launcher_that_does_not_work_is_not_asked_again(train_py, outputs, monkeypatch):
+    asked: list[int] = []
+
+    def broken(self, arguments):
+        asked.append(len(self.jobs))
+        raise RuntimeError("no cluster there")
+
+    plan(["-m", "seed=0"])
+    monkeypatch.setattr(listed_sweeper.ListedSweeper, "sweep", broken)
+    said = train_py("-m", *words_of(outputs, *SHORT), "seed=0,1")
+    assert said.code == 1
+    assert asked == [2]
+    assert "no cluster there" in said.err
