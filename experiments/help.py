@@ -13,6 +13,7 @@ examples
   python train.py dataset.train_size=5000 epochs=4         the first 5,000 images of a fixed, class-balanced order
   python train.py norm=gn norm.num_groups=4 recipe.lr=0.1  any setting of a group by its key
   python train.py norm=bn probes=[modes]                   and record train mode against eval mode while training
+  torchrun --standalone --nproc-per-node=2 train.py norm=bn norm.sync=true     one run on two devices
   python train.py study=gradient_depth scale=cpu seed=0    the first seed of a study's arms; without it, all of them
   python scripts/probes.py RUN                             a page of what the probes of a run found
   python scripts/evaluate.py 'cifar10-*' modes=all         train mode against eval mode of finished runs
