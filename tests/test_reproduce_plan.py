@@ -110,10 +110,6 @@ def test_the_plan_of_a_claim(outputs, capsys):
     assert row[1:3] == ["8", "0"]
     assert "rate: 1,000 images/s of ResNet-20 + bn" in out
     assert not outputs.exists()
-    hours = float(row[5])
-    assert main(["plan", "scale=smoke", "claims=3.14", "rate=1", f"paths.outputs={outputs}"]) == 0
-    slow = next(line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("mixed_mlp"))
-    assert float(slow[5]) >= hours
 
 
 def test_runs_of_a_tuning_that_is_not_over_are_counted(outputs):
@@ -133,8 +129,6 @@ def test_what_each_launcher_would_do():
     assert "600 runs are longer than timeout_min=360 and go back to the queue, up to 1 times" in said["slurm"]
     assert "4 runs at a time on each GPU" in said["ray_packed"]
     assert re.search(r"1 CPU for.*300.0 days / d", said["ray"])
-    short = {line.split()[0]: line for line in launchers(left, [])}
-    assert "timeout_min=240" in short["slurm"]
 
 
 @pytest.mark.parametrize(
