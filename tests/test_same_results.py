@@ -26,6 +26,7 @@ from experiments.optimizer import make_optimizer
 from experiments.recorded_step import WARM_UP, RecordedStep, Recorder
 from experiments.settings import Settings
 from experiments.step import State, Step
+from models.norms.normalization import RunningStatistics
 
 STEPS = 20
 CPU = torch.device("cpu")
@@ -104,14 +105,15 @@ def kept(tmp_path, monkeypatch) -> Kept:
 
 @pytest.mark.filterwarnings("ignore")  # of PyTorch's own compiler
 def test_compiled_is_eager(compose, kept, caplog):
-    config = compose(*CALM, "norm=bn")
+    config = compose(*CALM[2:], "norm=bn", "model=small_cnn", "model.width=0.25")  # soon compiled
     with caplog.at_level(logging.INFO, "normlab"):
         found = trained(config, objective=CompiledObjective(kept))
     assert "compiled in" in caplog.text
     assert "compilation failed" not in caplog.text
     assert kept
     assert_same(found.model, trained(config).model, 1e-4)
-    assert found.model.get_submodule("stem.norm").num_batches_tracked == STEPS
+    norm = next(layer for layer in found.model.modules() if isinstance(layer, RunningStatistics))
+    assert norm.num_batches_tracked == STEPS
 
 
 def broken_compiler(network, x, y, precision, label_smoothing):
