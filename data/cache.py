@@ -114,7 +114,7 @@ def load_cached(
         return found
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder.parent / f"{name}.lock")
+        lock = filelock.FileLock(folder.parent / f"{name}.lock", fallback_to_soft=False)
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
@@ -122,7 +122,7 @@ def load_cached(
             lock.acquire()
     except OSError as error:
         raise ValueError(
-            f"{folder.parent} cannot be written ({error.strerror}): set paths.data to another folder"
+            f"{folder.parent} cannot be written and locked ({error.strerror}): set paths.data to another folder"
         ) from error
     try:
         try:

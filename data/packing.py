@@ -60,12 +60,13 @@ def make_pack(source: PackSource, size: int, target: Path, told: Callable[[str, 
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(target.with_name(f"{target.name}.lock"), timeout=0):
+        lock = filelock.FileLock(target.with_name(f"{target.name}.lock"), timeout=0, fallback_to_soft=False)
+        with lock:
             return _finished(source, target) or _made(source, size, target, told)
     except filelock.Timeout:
         raise NoPack(f"another process is making {target}: wait for it, or stop it first") from None
     except OSError as error:
-        raise NoPack(f"{target} cannot be written ({error.strerror or error})") from error
+        raise NoPack(f"{target} cannot be written and locked ({error.strerror or error})") from error
 
 
 def _finished(source: PackSource, target: Path) -> dict[str, Any] | None:

@@ -34,14 +34,15 @@ def locked(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder} cannot be made ({error.strerror}); choose another paths.outputs") from error
-    lock = FileLock(folder / ".lock", timeout=0)
+    # kept by the system or not at all: a lock that is only a file would outlive a process that is killed
+    lock = FileLock(folder / ".lock", timeout=0, fallback_to_soft=False)
     try:
         lock.acquire()
     except Timeout:
         raise HeldElsewhere(f"another process is working on {folder}; wait for it, or stop it first") from None
-    except (NotImplementedError, OSError) as error:
+    except OSError as error:
         raise UserError(
-            f"{folder} cannot be locked ({error}); choose a paths.outputs on another file system"
+            f"{folder} cannot be locked ({error.strerror}); choose a paths.outputs on another file system"
         ) from error
     try:
         yield

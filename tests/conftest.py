@@ -4,6 +4,8 @@ import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # also of the processes that tests start; read when torch is imported
 
+import errno
+import fcntl
 import io
 import sys
 from collections.abc import Callable
@@ -151,6 +153,16 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         perform(compose_tiny(outputs, *words))
     return outputs
+
+
+@pytest.fixture
+def without_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """File systems know no locks, as Lustre does where it is mounted without them."""
+
+    def missing(file: int, operation: int) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", missing)
 
 
 @pytest.fixture

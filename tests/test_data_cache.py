@@ -113,6 +113,12 @@ def test_what_a_killed_process_left_is_cleared(tmp_path):
     assert others.exists()
 
 
+def test_a_file_system_without_locks_is_refused(tmp_path, without_locks):
+    write_folder(tmp_path / "cifar-10-batches-py", cifar10_files(ARRAYS))
+    with pytest.raises(ValueError, match=r"locked \(Function not implemented\): set paths\.data"):
+        load(tmp_path)
+
+
 def test_unwritable_folder_is_the_users_mistake(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match=r"cannot be written.*paths\.data"):

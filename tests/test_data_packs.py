@@ -134,6 +134,11 @@ def test_no_room(folder, target, monkeypatch):
     made(folder, target)
 
 
+def test_a_file_system_without_locks(folder, target, without_locks):
+    with pytest.raises(NoPack, match=r"locked \(Function not implemented\)"):
+        made(folder, target)
+
+
 def test_the_next_image_takes_the_place_of_a_broken_one(folder, target):
     cut_off(folder / "train" / "cat" / "11.JPEG")
     meta = made(folder, target)
