@@ -154,16 +154,21 @@ def _combinations(parsed: list[Override]) -> list[list[str]]:
     return found
 
 
-def _check_installed(launcher: str) -> None:
-    """A launcher of an optional package says which command installs it."""
+def missing_extra(launcher: str) -> str | None:
+    """The extra of pyproject.toml that a launcher still needs; None where it can be used."""
     plugin, extra = PLUGINS.get(launcher, (None, None))
     if plugin is None:
-        return
+        return None
     try:
-        found = importlib.util.find_spec(plugin)
+        return None if importlib.util.find_spec(plugin) else extra
     except ModuleNotFoundError:  # no plugin of Hydra at all is installed
-        found = None
-    if found is None:
+        return extra
+
+
+def _check_installed(launcher: str) -> None:
+    """A launcher of an optional package says which command installs it."""
+    extra = missing_extra(launcher)
+    if extra is not None:
         raise UserError(f"hydra/launcher={launcher} is not installed; install it with: pip install -e '.[{extra}]'")
 
 

@@ -6,11 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 import torch
-from conftest import words_of
+from conftest import ROOT, words_of
 
 from experiments import checkpoint, identity
 from experiments.command_line import plan
@@ -18,7 +17,6 @@ from experiments.errors import UserError
 from experiments.job import perform
 from experiments.ranks import Ranks
 
-ROOT = Path(__file__).resolve().parent.parent
 # a small rate: rounding grows with each step, and the two add up in another order
 CALM = (
     "recipe=documents",
@@ -29,8 +27,6 @@ CALM = (
     "dataset.num_train=64",
     "log_every=7",
 )
-
-
 LONG = (*CALM, "steps=160", "checkpoint_every=20", "log_every=50", "model.dropout=0.3")
 NORMS = {"bn": ("norm=bn", "norm.sync=true"), "gn": ("norm=gn", "norm.num_groups=2"), "none": ("norm=none",)}
 

@@ -129,6 +129,8 @@ def test_what_each_launcher_would_do():
     assert "600 runs are longer than timeout_min=360 and go back to the queue, up to 1 times" in said["slurm"]
     assert "4 runs at a time on each GPU" in said["ray_packed"]
     assert re.search(r"1 CPU for.*300.0 days / d", said["ray"])
+    whole = ["hydra.launcher.ray.remote.num_gpus=2"]
+    assert "1 CPU and 2 GPU for" in next(line for line in launchers(left, whole) if "ray_packed" in line)
 
 
 @pytest.mark.parametrize(

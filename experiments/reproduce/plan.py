@@ -1,9 +1,8 @@
 """`scripts/reproduce.py plan`: what a scale would take, and what each launcher would make of it; nothing is run."""
 
-import importlib.util
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from tqdm import tqdm
 
 from experiments import identity, result
 from experiments.benchmark.hardware import cores
-from experiments.command_line import PLUGINS, compose_launcher, options
+from experiments.command_line import compose_launcher, missing_extra, options
 from experiments.progress import duration
 from experiments.reproduce.cost import Costs
 from experiments.reproduce.rate import Rate, newest
@@ -63,16 +62,16 @@ def show_plan(parts: Sequence[StudyWork], wanted: Wanted) -> None:
 def planned(study: Grid, costs: Costs, rate: Rate) -> list[Planned]:
     """The runs of a study; those of a tuned arm whose value is not chosen yet are as long as with any other."""
 
-    def of(config: dict[str, Any], name: str) -> Planned:
+    def of(config: dict[str, Any], name: str, over: bool) -> Planned:
         cost = costs.of(config, study.study.evaluation)
-        over = result.read(identity.folder(config)) is not None
-        return Planned(name, cost.images, rate.seconds(config, cost), cost.disk, over and "tuned" not in name)
+        return Planned(name, cost.images, rate.seconds(config, cost), cost.disk, over)
 
-    runs = [of(job.config, identity.name(job.config)) for job in study.plan.jobs]
+    configs = [job.config for job in study.plan.jobs]
+    runs = [of(one, identity.name(one), result.read(identity.folder(one)) is not None) for one in configs]
     for arm, tried in study.tuning.items():
         if not tried.over:
             jobs = study.arms[arm]
-            runs += [of(job.config, f"{study.name} {arm} tuned, seed {job.config['seed']}") for job in jobs]
+            runs += [of(job.config, f"{study.name} {arm} tuned, seed {job.config['seed']}", False) for job in jobs]
     return runs
 
 
@@ -86,17 +85,13 @@ def _table(found: dict[str, list[Planned]], scale: str) -> list[str]:
     rows = {**found, "all": _every(found)} if len(found) > 1 else found
     for name, runs in rows.items():
         over, hours = sum(run.over for run in runs), sum(run.seconds for run in runs) / HOUR
+        images = sum(run.images for run in runs)
         longest = duration(max((run.seconds for run in runs), default=0.0))
         lines.append(
-            f"{name:<{width}}  {len(runs):>5,}  {over:>8,}  {_short(runs):>12}  {hours:>12,.1f}"
+            f"{name:<{width}}  {len(runs):>5,}  {over:>8,}  {images / 1e6:>10,.1f} M  {hours:>12,.1f}"
             f"  {longest:>12}  {_bytes(sum(run.disk for run in runs)):>8}"
         )
     return lines
-
-
-def _short(runs: Iterable[Planned]) -> str:
-    """Images in millions."""
-    return f"{sum(run.images for run in runs) / 1e6:,.1f} M"
 
 
 def _bytes(count: float) -> str:
@@ -107,35 +102,32 @@ def launchers(left: Sequence[Planned], words: Sequence[str]) -> list[str]:
     """What each launcher would do with the runs that are left."""
     lines = [f"hydra/launcher, for the {len(left):,} runs that are left:"]
     for name in options("hydra/launcher"):
-        plugin, extra = PLUGINS.get(name, (None, None))
-        needs = "" if plugin is None or _is_there(plugin) else f' (first: pip install -e ".[{extra}]")'
-        lines.append(f"  {name:<12} {_doing(name, compose_launcher(name, words), left)}{needs}")
+        extra = missing_extra(name)
+        needs = "" if extra is None else f' (first: pip install -e ".[{extra}]")'
+        lines.append(f"  {name:<12} {_doing(compose_launcher(name, words), left)}{needs}")
     return lines
 
 
-def _is_there(plugin: str) -> bool:
-    try:
-        return importlib.util.find_spec(plugin) is not None
-    except ModuleNotFoundError:  # no plugin of Hydra at all
-        return False
-
-
-def _doing(name: str, launcher: dict[str, Any], left: Sequence[Planned]) -> str:
+def _doing(launcher: dict[str, Any], left: Sequence[Planned]) -> str:
     whole = sum(run.seconds for run in left)
-    if name == "basic":
-        return f"one run after another on one device: {_days(whole)}"
-    if name == "joblib":
+    kind = launcher["_target_"].rpartition(".")[2]
+    if kind == "JoblibLauncher":
         jobs = launcher["n_jobs"] if launcher["n_jobs"] > 0 else cores()
         return f"{jobs} runs at a time on this machine, which share its device: about as long"
-    if name == "slurm":
+    if kind == "SlurmLauncher":
         return _slurm(launcher, left)
-    if name == "slurm_local":
+    if kind == "LocalLauncher":
         return f"{len(left):,} processes on this machine, all at once: for a few runs alone"
-    each = launcher["ray"]["remote"]
-    if name == "ray_packed":
-        at_once = math.floor(1 / each["num_gpus"])
-        return f"{at_once} runs at a time on each GPU of this machine, as long as its memory suffices"
-    wants = f"{each['num_cpus']:g} CPU" + (f" and {each['num_gpus']:g} GPU" if each["num_gpus"] else "")
+    if kind == "RayLauncher":
+        return _ray(launcher["ray"]["remote"], whole)
+    return f"one run after another on one device: {_days(whole)}"
+
+
+def _ray(each: dict[str, Any], whole: float) -> str:
+    share = each["num_gpus"]
+    if 0 < share < 1:
+        return f"{math.floor(1 / share)} runs at a time on each GPU there is, as long as its memory suffices"
+    wants = f"{each['num_cpus']:g} CPU" + (f" and {share:g} GPU" if share else "")
     return f"as many runs at a time as the cluster has {wants} for: with d devices {_days(whole)} / d"
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.benchmark import result
+from experiments.command_line import plan
 from experiments.errors import UserError
 from experiments.reproduce.cost import Cost, Costs
 
@@ -32,8 +33,6 @@ class Rate:
     @classmethod
     def given(cls, images_per_second: float) -> "Rate":
         """Of ResNet-20 + bn at 32 pixels; other networks are taken to do as many operations a second."""
-        from experiments.command_line import plan
-
         network = Costs().of(plan(REFERENCE).jobs[0].config).network
         measured = Measured("resnet20", "bn", network.training, images_per_second)
         return cls([measured], f"{images_per_second:,.0f} images/s of ResNet-20 + bn at 32 pixels, as given")
