@@ -220,9 +220,7 @@ def test_a_run_at_work_is_not_started_twice(compose):
 
 
 def test_a_file_system_without_locks_is_refused(compose, without_locks):
-    with pytest.raises(
-        UserError, match=r"cannot be locked \(Function not implemented\); choose a paths.outputs"
-    ):
+    with pytest.raises(UserError, match=r"cannot be locked \(Function not implemented\); choose a paths.outputs"):
         perform(compose())
 
 
