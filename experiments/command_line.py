@@ -263,6 +263,8 @@ def _diagnose(overrides: list[str], error: Exception) -> str:
         return " ".join(str(error).split())
     for override in parsed:
         key = override.key_or_group
+        if key.startswith("hydra.launcher.") and f"'{key}'" in str(error):
+            return f"{key} is not a setting of this launcher; choose another too, as in hydra/launcher=slurm"
         if key not in groups() and key not in keys and not key.startswith("hydra."):
             where = [name for name in keys if name.rpartition(".")[0] == key.rpartition(".")[0]]
             names = where if "." in key else [*groups(), *where]

@@ -13,6 +13,7 @@ MISTAKES = {
     "model=resnet21": ("model=resnet21", "Did you mean resnet", "small_cnn"),
     "dataset=cifr10": ("dataset=cifr10", "Did you mean cifar10?", "mnist"),
     "recipe=fst": ("recipe=fst", "Did you mean fast?", "he2015"),
+    "hydra.launcher.timeout_min=10": ("hydra.launcher.timeout_min is not a setting", "hydra/launcher=slurm"),
     "hydra/launcher=jolib": ("hydra/launcher=jolib", "Did you mean joblib?"),
     "norm=null": ("norm=null", "norm=none", "bn, bn_scratch"),
     "~norm": ("~norm", "norm=none", "bn, bn_scratch"),
