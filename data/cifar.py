@@ -1,7 +1,6 @@
 """CIFAR-10 and CIFAR-100 (Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009)."""
 
 import io
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +13,8 @@ from data import class_names
 from data.archives import read_folder, read_members
 from data.cache import Arrays, Decoded, load_cached
 from data.dataset import Dataset
-from data.pickles import load_arrays
+from data.pickles import load_arrays, numbers
+from data.plain_files import parse_json
 from data.sources import Source, acquire, local_source, npm_source, url_source, verified
 
 
@@ -142,15 +142,15 @@ def _decode_pickles(files: Mapping[str, bytes], layout: Layout) -> Arrays:
         for name in names:
             content = load_arrays(files[name])
             try:
-                rows = np.asarray(content["data"])
+                rows = numbers(content["data"])
                 if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != 3072:
                     raise ValueError(f"its data are {rows.dtype} {rows.shape}, not uint8 rows of 3072")
                 images.append(rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
                 for suffix, key in layout.labels.items():
-                    labels[suffix].append(np.asarray(content[key]).astype(np.uint8))
+                    labels[suffix].append(numbers(content[key]).astype(np.uint8))
                     if labels[suffix][-1].shape != rows.shape[:1]:
                         raise ValueError(f"it has {len(rows)} images and {len(content[key])} {key}")
-            except (KeyError, TypeError, ValueError, OverflowError) as error:
+            except (LookupError, TypeError, ValueError, OverflowError) as error:
                 raise ValueError(f"the file {name} is not of CIFAR's form: {error}") from error
         arrays[f"{split}_images"] = np.concatenate(images)
         arrays |= {f"{split}_{suffix}": np.concatenate(parts) for suffix, parts in labels.items()}
@@ -169,7 +169,13 @@ def _decode_npm(path: Path, *, digests: dict[str, str], source: str) -> Decoded:
     files = read_members(path, [*images["train"], *images["test"], *labels.values()])
     arrays: Arrays = {}
     for split, names in images.items():
-        pixels = [np.asarray(Image.open(io.BytesIO(files[name])).convert("RGB")) for name in names]
-        arrays[f"{split}_images"] = np.concatenate([rows.reshape(-1, 32, 32, 3) for rows in pixels])
-        arrays[f"{split}_labels"] = np.array(json.loads(files[labels[split]]), dtype=np.uint8)
+        try:
+            pixels = [
+                np.asarray(Image.open(io.BytesIO(files[name]), formats=("PNG",)).convert("RGB")) for name in names
+            ]
+            arrays[f"{split}_images"] = np.concatenate([rows.reshape(-1, 32, 32, 3) for rows in pixels])
+            listed = parse_json(files[labels[split]].decode("utf-8"))
+            arrays[f"{split}_labels"] = np.array(listed, dtype=np.uint8)
+        except (SyntaxError, TypeError, OverflowError, Image.DecompressionBombError) as error:  # Pillow's are such too
+            raise ValueError(f"{path.name} is not of the package's form: {error}") from error
     return verified(arrays, digests, source)

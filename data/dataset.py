@@ -1,10 +1,12 @@
 """What a dataset is once it is decoded: uint8 images and labels in the official order, with their statistics."""
 
-import hashlib
 from dataclasses import dataclass
 from typing import Protocol, Self
 
 import numpy as np
+
+from data.content import content_digest
+from data.verification import Verification
 
 
 class Images(Protocol):
@@ -67,6 +69,7 @@ class Dataset:
     deviation, not an average of per-image ones); they do not change when a subset is selected.
     digests: sha256 of the whole official splits, as "train_images", "train_labels", "test_images", "test_labels".
     codes: whether the values are codes (of characters) rather than intensities: then they must stay as they are.
+    verification: of splits that are too large to be compared with their digests before they are used.
     """
 
     name: str
@@ -78,6 +81,7 @@ class Dataset:
     std: tuple[float, ...]
     digests: dict[str, str]
     codes: bool = False
+    verification: Verification | None = None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -88,10 +92,10 @@ class Dataset:
     def num_classes(self) -> int:
         return len(self.classes)
 
-
-def content_digest(array: np.ndarray) -> str:
-    """sha256, in hexadecimal, of the array's bytes in C order; the shape and the container do not enter."""
-    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+    def require_whole(self) -> None:
+        """Wait until everything has been compared with its digests. Raises DamagedData where it differs."""
+        if self.verification is not None:
+            self.verification.require()
 
 
 def split_digests(train: Split, test: Split) -> dict[str, str]:

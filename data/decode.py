@@ -1,9 +1,12 @@
 """One image file as the uint8 pixels that a network sees, decoded and resized by torchvision.
 
-Grey, CMYK and palette images become RGB; an image that is cut off or no image is refused. torchvision is imported at
-the first image and not before: runs on other datasets need none of it.
+Grey, CMYK and palette images become RGB; an image that is cut off, no image, or said to be larger than any photograph
+is refused. JPEG files are decoded by torchvision, all others by Pillow: torchvision 0.29 ends the whole process at a
+PNG file with damaged data. Both are imported at the first image and not before: other datasets need none of it.
 """
 
+import io
+import os
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -16,7 +19,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from data.broken import BrokenImage
+from data.image_size import JPEG, LARGEST, jpeg_size
 from data.views import Box, Views, middle, resized
+
+LARGEST_FILE = 2**30  # bytes
+OTHERS = ("PNG", "WEBP", "BMP", "GIF")  # Pillow reads these, and no format that runs a program of its own
 
 
 @cache
@@ -32,16 +39,48 @@ def _torchvision() -> tuple[Callable[..., Tensor], Any, Any]:
 def decoded(path: Path) -> Tensor:
     """The whole image, uint8 (3, H, W).
 
-    Raises BrokenImage for what is no whole image, and OSError where the file cannot be read.
+    Raises BrokenImage for what is no whole image or too large a one, and OSError where the file cannot be read.
     """
+    content = _content(path)
+    if content[:3].tobytes() != JPEG:
+        return _by_pillow(content, path)
+    size = jpeg_size(content.data)
+    if size is not None and size[0] * size[1] > LARGEST:
+        raise BrokenImage(f"{path} is said to have {size[1]} x {size[0]} pixels: more than {LARGEST} are refused")
     decode_image, rgb, _ = _torchvision()
-    content = torch.from_numpy(np.fromfile(path, dtype=np.uint8))
-    if not len(content):
-        raise BrokenImage(f"{path} is empty")
     try:
-        return decode_image(content, mode=rgb)
+        return decode_image(torch.from_numpy(content), mode=rgb)
     except RuntimeError as error:
         reason = str(error).split(", ", 2)[-1].splitlines()[0]  # without the place in torchvision's source
+        raise BrokenImage(f"{path} cannot be decoded ({reason})") from error
+
+
+def _content(path: Path) -> np.ndarray:
+    """The bytes of a file, uint8 (n,)."""
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > LARGEST_FILE:
+            raise BrokenImage(f"{path} has {size} bytes: more than {LARGEST_FILE} are refused")
+        content = np.fromfile(file, dtype=np.uint8)
+    if not len(content):
+        raise BrokenImage(f"{path} is empty")
+    return content
+
+
+def _by_pillow(content: np.ndarray, path: Path) -> Tensor:
+    """The image of a file that is no JPEG; of a moving one, its first picture."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(content.data), formats=OTHERS) as image:  # refuses one of too many pixels
+            if image.mode.startswith("I"):  # 16 bits a pixel, of which Pillow would keep the lower half
+                grey = (np.asarray(image, dtype=np.uint32) >> 8).astype(np.uint8)
+                pixels = np.stack([grey] * 3)
+            else:
+                pixels = np.asarray(image.convert("RGB")).transpose(2, 0, 1)
+        return torch.from_numpy(np.ascontiguousarray(pixels))
+    except Exception as error:  # a damaged file can fail in any way
+        reason = " ".join(str(error).split()).partition(" <_io")[0] or type(error).__name__
         raise BrokenImage(f"{path} cannot be decoded ({reason})") from error
 
 

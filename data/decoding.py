@@ -15,7 +15,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from multiprocessing.shared_memory import SharedMemory
@@ -118,8 +117,10 @@ class _Room(SharedMemory):
         return torch.frombuffer(self.buf, dtype=torch.uint8, count=math.prod(shape), offset=start).view(shape)
 
     def __del__(self) -> None:
-        with suppress(BufferError):  # a tensor that looks into it keeps it until it goes too
+        try:  # noqa: SIM105 - `suppress` may be gone at the end of the process
             super().__del__()
+        except BufferError:  # a tensor that looks into it keeps it until it goes too
+            pass
 
 
 def _new_room(size: int) -> _Room:

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from data.dataset import Dataset, Split, split_digests
+from data.made_sizes import check_sizes
 
 CENTRE, SPREAD = 127.5, 42.5  # grey levels: the largest scale's standard deviation, so that 0.3 % of it are clipped
 LARGEST_RATIO = 32.0  # where 8 bits leave the smallest scale 1.3 grey levels to its standard deviation
@@ -46,12 +47,9 @@ def heterogeneous(
         raise ValueError(f"dataset.differ={differ} is unknown: give samples or features")
     if not 1 <= ratio <= LARGEST_RATIO:
         raise ValueError(f"dataset.ratio={ratio} is not between 1 and {LARGEST_RATIO:g}, which 8 bits can hold")
-    if not 0 <= noise < math.inf:
-        raise ValueError(f"dataset.noise={noise} is no standard deviation: give 0 or more")
-    sizes = {"num_train": num_train, "num_test": num_test, "num_classes": num_classes, "features": features}
-    for key, value in sizes.items():
-        if value < 1:
-            raise ValueError(f"dataset.{key}={value} is not positive: give at least 1")
+    if not 0 <= noise < 1e150:
+        raise ValueError(f"dataset.noise={noise} is no standard deviation: give 0 or more, and less than 1e150")
+    check_sizes(num_train=num_train, num_test=num_test, num_classes=num_classes, features=features)
     if data_seed < 0:
         raise ValueError(f"dataset.data_seed={data_seed} is negative: give 0 or more")
     generator = _generator(data_seed, 0)

@@ -16,7 +16,10 @@ from data.dataset import Dataset, channel_statistics
 from data.decoding import Seen, decode
 from data.file_split import FileSplit
 from data.imagenet_archives import flat_validation, unpack
+from data.keeping import keep
 from data.listing import Listing, class_names, listed
+from data.plain_files import read_json
+from data.sealed import seal
 from data.subsets import shuffled
 
 SAMPLE, SAMPLE_STREAM = 2000, 3  # training images whose colours make the mean and the standard deviation
@@ -121,7 +124,7 @@ def _statistics(files: FolderFiles) -> tuple[tuple[float, ...], tuple[float, ...
     split, path = files.train, files.kept / "statistics.json"
     about = {"images": files.digests["train_images"], "size": split.size, "resize": split.resize, "sample": SAMPLE}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
         if found["about"] == about:
             return tuple(found["mean"]), tuple(found["std"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -133,8 +136,6 @@ def _statistics(files: FolderFiles) -> tuple[tuple[float, ...], tuple[float, ...
     if not len(whole):
         raise ValueError(f"no image of {split.root} can be decoded: {next(iter(found.broken.values()))}")
     mean, std = channel_statistics(whole)
-    try:
-        path.write_text(json.dumps({"about": about, "mean": mean, "std": std}), encoding="utf-8")
-    except OSError as error:
-        log.warning("they cannot be kept in %s (%s)", path.parent, error.strerror)
+    content = json.dumps(seal({"about": about, "mean": mean, "std": std}))
+    keep(path, lambda file: file.write(content.encode()))
     return mean, std

@@ -7,13 +7,14 @@ milliseconds, to list a million files on a shared file system minutes.
 import hashlib
 import logging
 import os
-import tempfile
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from data.keeping import keep
+from data.plain_arrays import read_npz
 
 IMAGES = (b".jpeg", b".jpg", b".png", b".webp", b".bmp")
 
@@ -72,19 +73,16 @@ def _files(split: Path, classes: Sequence[str]) -> Listing:
 
 def _kept(path: Path, classes: Sequence[str], dates: np.ndarray) -> Listing | None:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            same = file["classes"].tolist() == list(classes) and np.array_equal(file["dates"], dates)
-            return Listing(file["paths"], file["labels"]) if same else None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        kept = read_npz(path)
+        paths, labels = kept["paths"], kept["labels"]
+        same = kept["classes"].tolist() == list(classes) and np.array_equal(kept["dates"], dates)
+    except (OSError, ValueError, KeyError):
         return None  # missing, or damaged: it is made anew
+    fit = paths.dtype.kind == "S" and labels.dtype == np.int64 and paths.shape == labels.shape == (len(labels),)
+    inside = fit and len(labels) > 0 and labels.min() >= 0 and labels.max() < len(classes)
+    return Listing(paths, labels) if same and inside else None
 
 
 def _keep(path: Path, found: Listing, classes: Sequence[str], dates: np.ndarray) -> None:
-    """Written beside its place and moved there; where it cannot be written, the next run lists the files again."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
-            np.savez(file, paths=found.paths, labels=found.labels, classes=np.array(classes), dates=dates)
-        os.replace(file.name, path)
-    except OSError as error:
-        log.warning("the listing cannot be kept in %s (%s)", path.parent, error.strerror)
+    arrays = {"paths": found.paths, "labels": found.labels, "classes": np.array(classes), "dates": dates}
+    keep(path, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import zlib
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,8 @@ import numpy as np
 from data import class_names
 from data.archives import MAX_MEMBER_BYTES, read_members
 from data.cache import Arrays, Decoded, load_cached
-from data.dataset import Dataset, content_digest
+from data.content import content_digest
+from data.dataset import Dataset
 from data.sources import Source, acquire, local_source, npm_source, url_source
 
 FILES = {
@@ -110,7 +112,7 @@ def unzipped(raw: bytes, name: str) -> bytes:
     try:
         with gzip.open(io.BytesIO(raw)) as file:
             content = file.read(MAX_MEMBER_BYTES + 1)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{name} is not a whole gzip file ({error})") from error
     if len(content) > MAX_MEMBER_BYTES:
         raise ValueError(f"{name} is too large: refused")

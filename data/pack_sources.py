@@ -5,7 +5,6 @@ Loshchilov & Hutter 2017 (arXiv 1707.08819, §3) made theirs.
 """
 
 import re
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,8 +20,10 @@ from data.decoder import Decoder
 from data.decoding import Workers
 from data.image_folder import FolderFiles
 from data.packing import Chunk
-from data.pickles import load_arrays
+from data.pickles import load_arrays, numbers
 
+LARGEST = 2**33  # bytes of a batch; the published ones have 1.6 GB
+MOST_CLASSES = 100_000
 CHUNK = 1024  # images of a folder between two points at which a pack can go on
 
 
@@ -95,15 +96,15 @@ class PublishedSource:
     def _labels_of(self, path: Path) -> np.ndarray:
         """int64 (n,), from 0 on. The values of an npz file are not read for it."""
         with _batch(path) as content:
-            labels = np.asarray(content["labels"], dtype=np.int64) - 1
-        if labels.ndim != 1 or labels.min(initial=0) < 0:
-            raise ValueError(f"{path} has labels that are no numbers from 1 on")
+            labels = numbers(content["labels"]).astype(np.int64) - 1
+        if labels.ndim != 1 or labels.min(initial=0) < 0 or labels.max(initial=0) >= MOST_CLASSES:
+            raise ValueError(f"{path} has labels that are no numbers from 1 on, {MOST_CLASSES} at most")
         return labels
 
     def _pixels_of(self, path: Path, count: int) -> np.ndarray:
         """uint8 (n, size, size, 3)."""
         with _batch(path) as content:
-            values = np.asarray(content["data"])
+            values = numbers(content["data"])
         if values.dtype != np.uint8 or values.shape != (count, 3 * self._size**2):
             raise ValueError(
                 f"{path} holds {values.dtype} {values.shape} for {count} labels: images of {self._size} pixels have "
@@ -117,9 +118,12 @@ def _batch(path: Path) -> Iterator[Mapping[str, Any]]:
     """The content of a batch's file, of which nothing is executed."""
     try:
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as content:
+            # opened here, as NumPy leaves the file of a damaged archive open
+            with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as content:
+                if sum(one.file_size for one in content.zip.infolist()) > LARGEST:
+                    raise ValueError(f"more than {LARGEST} bytes once it is unpacked")
                 yield content
         else:
             yield load_arrays(path.read_bytes())
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged archive may fail in any way
         raise ValueError(f"{path} is no batch of the downsampled ImageNet ({error})") from error

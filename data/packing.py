@@ -1,5 +1,6 @@
 """Making a pack: in chunks, in order, going on where it was stopped, and in its place only once it is whole."""
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -13,8 +14,11 @@ from typing import Any, Literal, Protocol
 import filelock
 import numpy as np
 
-from data.dataset import content_digest, statistics_of, value_counts
+from data.content import content_digest
+from data.dataset import statistics_of, value_counts
 from data.packs import SCHEMA, SPLITS, NoPack, open_pack
+from data.plain_files import parse_json
+from data.sealed import seal
 
 BLOCK = 4096  # images that are read at once at the end
 PART = ".part"  # behind the name of a pack that is not whole yet
@@ -101,7 +105,7 @@ def _made(source: PackSource, size: int, target: Path, told: Callable[[str, int]
             done.add(name, chunk)
             told(name, done.images[name])
     meta = _described(source, size, arrays, done.broken)
-    (part / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
+    (part / "meta.json").write_text(json.dumps(seal(meta), indent=1), encoding="utf-8")
     done.path.unlink()
     os.replace(part, target)
     return open_pack(target).meta
@@ -114,12 +118,15 @@ class Done:
         self.path = path
         self.images = dict.fromkeys(SPLITS, 0)
         self.broken: dict[str, str] = {}
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        whole = text[: text.rfind("\n") + 1]  # without a line that was being written
-        for line in whole.splitlines()[1:]:
-            entry = json.loads(line)
-            self.images[entry["split"]] += entry["images"]
-            self.broken |= entry["broken"]
+        self.whole = 0  # bytes of lines that are whole
+        for number, line in enumerate(path.read_bytes().splitlines(keepends=True) if path.exists() else []):
+            entry = _entry(line)
+            if entry is None:
+                break  # one that was being written, or is damaged: what follows is made anew
+            self.whole += len(line)
+            if number:
+                self.images[entry["split"]] += entry["images"]
+                self.broken |= entry["broken"]
 
     def add(self, split: str, chunk: Chunk) -> None:
         """Note a chunk that has been written."""
@@ -133,29 +140,34 @@ class Done:
 
     def _append(self, entry: Mapping[str, Any]) -> None:
         with open(self.path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+            file.write(json.dumps(seal(entry)) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
 
 def _begun(part: Path, source: PackSource) -> Done:
     """What an earlier start has left of the same pack; what is left of another one is removed."""
-    path = part / "done.jsonl"
-    try:
-        first = json.loads(path.read_text(encoding="utf-8").splitlines()[0])
-    except (OSError, ValueError, IndexError):
-        first = None
-    if first != source.about:
+    path, first = part / "done.jsonl", None
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        first = _entry(file.readline())
+    if first != seal(source.about):
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir()
         done = Done(path)
         done.begin(source.about)
         return done
     done = Done(path)
-    # A line that was being written when the process was killed goes, so that the next one begins on its own.
-    text = path.read_text(encoding="utf-8")
-    os.truncate(path, len(text[: text.rfind("\n") + 1].encode()))
+    os.truncate(path, done.whole)  # the next line begins on its own
     return done
+
+
+def _entry(line: bytes) -> dict[str, Any] | None:
+    """What a line of done.jsonl says; None where it is not whole."""
+    try:
+        entry = parse_json(line.decode()) if line.endswith(b"\n") else None
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) else None
 
 
 def _require_room(part: Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
@@ -177,8 +189,17 @@ def _arrays(part: Path, name: str, shape: tuple[int, ...], mode: Literal["w+", "
         path = part / f"{name}_{kind}.npy"
         made = np.lib.format.open_memmap(path, mode=mode, dtype=dtype, shape=None if mode == "r+" else dimensions)
         assert made.shape == dimensions, (path, made.shape)
+        if mode == "w+":
+            _claim(path)
         found.append(made)
     return found[0], found[1]
+
+
+def _claim(path: Path) -> None:
+    """Take the disk's room for a file now: to write to a map of it on a full disk would end the process."""
+    if hasattr(os, "posix_fallocate"):
+        with open(path, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def _described(

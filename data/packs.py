@@ -6,7 +6,6 @@
 The pack of ImageNet at 64 pixels has 15.7 GB, at 32 pixels 3.9 GB.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,9 @@ from typing import Any
 import numpy as np
 
 from data.dataset import Dataset, Split
+from data.plain_arrays import mapped
+from data.plain_files import read_json
+from data.verification import Verification
 
 SCHEMA = 1
 SPLITS = ("train", "test")
@@ -26,10 +28,11 @@ class NoPack(ValueError):
 
 @dataclass(frozen=True)
 class Pack:
-    """An opened pack: its splits, mapped, and its meta.json."""
+    """An opened pack: its splits, mapped, its meta.json, and what compares the two while the splits are used."""
 
     splits: dict[str, Split]
     meta: dict[str, Any]
+    verification: Verification
 
 
 def pack_folder(root: Path, name: str) -> Path:
@@ -46,12 +49,12 @@ def open_pack(folder: Path) -> Pack:
     if not (folder / "meta.json").is_file():
         raise NoPack(f"there is no pack {folder.absolute()}: {remedy}, or set paths.data to where it is")
     try:
-        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+        meta = read_json(folder / "meta.json")
         if meta["schema"] != SCHEMA:
             raise NoPack(f"{folder} has schema {meta['schema']}, this version reads {SCHEMA}: {remedy}")
         splits = {}
         for name in SPLITS:
-            images, labels = (np.load(folder / f"{name}_{part}.npy", mmap_mode="r") for part in ("images", "labels"))
+            images, labels = (mapped(folder / f"{name}_{part}.npy") for part in ("images", "labels"))
             count, size = meta["images"][name], meta["size"]
             if images.shape != (count, size, size, 3) or images.dtype != np.uint8 or labels.shape != (count,):
                 raise NoPack(f"{folder / name}_images.npy holds {images.dtype} {images.shape}: {remedy}")
@@ -60,7 +63,8 @@ def open_pack(folder: Path) -> Pack:
         raise
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise NoPack(f"{folder} is damaged ({type(error).__name__}: {error}): {remedy}") from error
-    return Pack(splits, meta)
+    arrays = {f"{name}_{part}": getattr(split, part) for name, split in splits.items() for part in ("images", "labels")}
+    return Pack(splits, meta, Verification(folder, arrays, meta["digests"], remedy))
 
 
 def pack(root: Path, *, pack: str, size: int | None) -> Dataset:
@@ -82,4 +86,5 @@ def pack(root: Path, *, pack: str, size: int | None) -> Dataset:
         mean=tuple(meta["mean"]),
         std=tuple(meta["std"]),
         digests=meta["digests"],
+        verification=found.verification,
     )

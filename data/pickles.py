@@ -50,3 +50,15 @@ def load_arrays(raw: bytes) -> Any:
         raise
     except Exception as error:  # a broken pickle can raise anything at all
         raise ValueError(f"not a readable pickle ({type(error).__name__}: {error})") from error
+
+
+def numbers(value: Any) -> np.ndarray:
+    """An array of a pickle, or a list of whole numbers as one.
+
+    Raises ValueError for anything else: lists that hold one another many times over stand for billions of values.
+    """
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+        return value
+    if isinstance(value, list) and all(type(one) is int for one in value):
+        return np.array(value, dtype=np.int64)
+    raise ValueError(f"it has a {type(value).__name__} where an array or a list of numbers belongs")

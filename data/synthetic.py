@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from data.dataset import Dataset, Split, channel_statistics, split_digests
+from data.made_sizes import check_sizes
 
 CENTRE, SPREAD = 127.5, 45.0  # grey levels; beyond 2.8 spreads the values are clipped, 0.5 % of them
 TEMPLATE_CELLS = 4  # random values along each side of a class's template, between which it is smooth
@@ -31,16 +32,9 @@ def synthetic(
     """
     if kind not in ("noise", "classes"):
         raise ValueError(f"dataset.kind={kind} is unknown: give noise or classes")
-    sizes = {
-        "num_train": num_train,
-        "num_test": num_test,
-        "num_classes": num_classes,
-        "channels": channels,
-        "image_size": image_size,
-    }
-    for key, value in sizes.items():
-        if value < 1:
-            raise ValueError(f"dataset.{key}={value} is not positive: give at least 1")
+    check_sizes(
+        num_train=num_train, num_test=num_test, num_classes=num_classes, channels=channels, image_size=image_size
+    )
     if data_seed < 0:
         raise ValueError(f"dataset.data_seed={data_seed} is negative: give 0 or more")
     templates = None

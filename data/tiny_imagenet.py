@@ -4,6 +4,7 @@ images are what is tested on here.
 """
 
 import io
+import lzma
 import re
 import zipfile
 import zlib
@@ -16,7 +17,8 @@ import numpy as np
 from PIL import Image
 
 from data.cache import Arrays, Decoded, load_cached
-from data.dataset import Dataset, content_digest
+from data.content import content_digest
+from data.dataset import Dataset
 from data.image_files import ImageFiles, in_archive, in_folder
 from data.sources import Source, acquire, local_source, url_source
 
@@ -95,7 +97,8 @@ def _decode_archive(path: Path, *, classes: int, digests: dict[str, str], source
     try:
         with zipfile.ZipFile(path) as archive:
             return _decode(in_archive(archive, FOLDER), classes, digests, source or str(path))
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    # RuntimeError: a member that is encrypted, or compressed in a way that zipfile does not know
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError) as error:
         raise ValueError(f"{path.name} is not a whole zip archive ({error})") from error
 
 

@@ -1,0 +1,24 @@
+"""JSON objects that carry the digest of their own content, so that a single changed bit is found when they are read."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+SEAL = "content_sha256"
+
+
+def seal(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The object with its seal: the SHA-256 of all its other keys, whatever their order."""
+    read_back = json.loads(json.dumps(content))  # keys that are numbers are strings then, in another order
+    return {**content, SEAL: _digest(read_back)}
+
+
+def is_whole(content: Mapping[str, Any]) -> bool:
+    """Whether the seal is that of the content; an object without one counts as whole, as older files have none."""
+    return SEAL not in content or content[SEAL] == _digest(content)
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    rest = {key: value for key, value in content.items() if key != SEAL}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
