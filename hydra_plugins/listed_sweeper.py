@@ -3,6 +3,9 @@
 Hydra looks for sweepers in the namespace `hydra_plugins` alone. Any launcher runs the jobs.
 """
 
+import re
+import sys
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, ClassVar
 
 from hydra.core.config_store import ConfigStore
@@ -31,6 +34,17 @@ class ListedSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Launch all jobs at once; `arguments` (of the launcher and the paths) are in each of them already."""
+        """Launch all jobs at once; `arguments` (of the launcher and the paths) are in each of them already.
+
+        Where one of the launcher's processes is killed, the runs that have not ended are the caller's to try again.
+        """
         assert self.launcher is not None
-        return self.launcher.launch(self.jobs, initial_job_idx=0)
+        try:
+            return self.launcher.launch(self.jobs, initial_job_idx=0)
+        except BrokenProcessPool as error:
+            signal = re.search(r"SIG[A-Z0-9]+", str(error))
+            how = f" by {signal[0]}" if signal else ""
+            print(
+                f"a process of the launcher was ended{how}, as the system does where memory is short", file=sys.stderr
+            )
+            return None

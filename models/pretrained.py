@@ -94,4 +94,7 @@ def _fetched(url: str) -> Mapping[str, Tensor]:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if not found.startswith(expected):
         raise ValueError(f"model.weights: {path} is damaged (its SHA-256 begins with {found[:8]}); remove it")
-    return torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a file that is no whole one, or asks for anything but tensors
+        raise ValueError(f"model.weights: {path} is no file of weights ({type(error).__name__}); remove it") from error

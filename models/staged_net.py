@@ -37,8 +37,15 @@ class StagedNet(nn.Module):
         return self.classifier(self.dropout(x))
 
 
+MOST_LAYERS = 2000  # a layer takes a millisecond to make; He et al. 2015 went to 1,202
+
+
 def blocks_per_stage(depth: int) -> int:
     """n of depth = 6n + 2. Raises ValueError on another depth."""
+    if depth > MOST_LAYERS:
+        raise ValueError(
+            f"model.depth={depth} is more than {MOST_LAYERS:,} layers: choose a depth such as 8, 20 or 110"
+        )
     n, rest = divmod(depth - 2, 6)
     if n < 1 or rest:
         raise ValueError(f"model.depth={depth} is not 6n + 2: choose a depth such as 8, 20, 32, 44, 56 or 110")

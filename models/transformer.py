@@ -121,6 +121,9 @@ class Transformer(nn.Module):
         return self.classifier(self.last_dropout(last))
 
 
+MOST_BLOCKS = 1000  # a block takes a millisecond to make
+
+
 def waves(length: int, num_features: int) -> Tensor:
     """(T, d): sin(t / 10000^(2k/d)) at place 2k, the cosine at 2k + 1."""
     place = torch.arange(num_features)
@@ -150,8 +153,8 @@ def transformer(
     """
     refuse_positions(norm_position)
     size = widened(features, width)
-    if blocks < 1:
-        raise ValueError(f"model.blocks={blocks} is not positive: give the number of blocks")
+    if not 1 <= blocks <= MOST_BLOCKS:
+        raise ValueError(f"model.blocks={blocks} is not between 1 and {MOST_BLOCKS}: give the number of blocks")
     if heads < 1 or size % heads:
         raise ValueError(f"model.heads={heads} does not divide the {size} features: give a number that does")
     steps = make_steps(norm, image_shape, num_classes, input_norm)
