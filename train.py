@@ -5,6 +5,9 @@ python train.py -m norm=bn,ln,none seed=0,1,2      a sweep
 python train.py --help                             groups, settings, examples
 """
 
+import experiments.quiet_start  # noqa: F401 - before the others, see there
+
+# isort: split
 import sys
 
 import hydra

@@ -1,6 +1,7 @@
 """Files that are either whole or absent, whatever stops the process that writes them."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -15,6 +16,7 @@ def write(path: Path, save: Callable[[BinaryIO], object]) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+        _force(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -22,3 +24,23 @@ def write(path: Path, save: Callable[[BinaryIO], object]) -> None:
 def write_text(path: Path, text: str) -> None:
     """The same for text, in UTF-8."""
     write(path, lambda file: file.write(text.encode()))
+
+
+def clear(folder: Path) -> None:
+    """Remove what processes left there that were killed while they wrote. Only for who holds the folder's lock."""
+    for abandoned in folder.glob(".*.tmp"):
+        if abandoned.is_dir():
+            shutil.rmtree(abandoned, ignore_errors=True)
+        else:
+            abandoned.unlink(missing_ok=True)
+
+
+def _force(folder: Path) -> None:
+    """Have the folder's own entries on the disk, so that a file's new name outlives a power failure too."""
+    if os.name != "posix":
+        return
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

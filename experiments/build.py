@@ -1,9 +1,10 @@
 """From a checked configuration to the objects of a run: dataset, norm, network, optimizer settings.
 
-A leaf group (`norm`, `model`, `dataset`) names the function that it configures as `_target_`. Only names of this
-project are accepted, and every setting is checked against that function's signature before it is called.
+A leaf group (`norm`, `model`, `dataset`) names the function that it configures as `_target_`. Only those of this
+project are accepted (experiments/trusted.py), and every setting is checked against its signature before it is called.
 """
 
+import dataclasses
 import inspect
 import json
 import logging
@@ -12,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import hydra.utils
 import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from torch import nn
@@ -28,19 +28,21 @@ from data.split_images import SplitImages
 from data.streamed_images import StreamedImages
 from data.subsets import select
 from data.views import AnyAugmentation, ViewAugmentation
-from experiments import identity
+from experiments import identity, trusted
 from experiments.device import free_memory
 from experiments.errors import UserError, known, nearest
 from experiments.evaluate import batch_statistics
 from experiments.host import number_of_workers
+from experiments.machine_limits import remedy
 from experiments.settings import explain
+from experiments.written import written
 from models.build import ImageShape, build_model
 from models.initialize import Initialization
 
 log = logging.getLogger("normlab")
-TRUSTED = ("models.", "data.", "experiments.")
 # Settings of every dataset that are not its loader's: which images are used, and how they become numbers.
 SELECTION = ("train_size", "test_size", "validation")
+LARGEST = 1e38  # of what float32 holds
 ROOM = 0.5  # share of the free memory that images may take; the rest is for the network
 PREPROCESSING = ("scaling", "mean", "std", "augmentation")
 
@@ -55,6 +57,12 @@ def check_leaves(config: dict) -> None:
     target(config, "model", leave=("norms",))
     target(config, "dataset", leave=(*SELECTION, *PREPROCESSING))
     augmentation(config)
+    for group, left in (("model", ("norms",)), ("dataset", (*SELECTION, *PREPROCESSING))):
+        for key in left:
+            if key not in config[group]:
+                raise UserError(f"{group}.{key} is missing from the configuration")
+    if not isinstance(config["model"]["norms"], str):
+        raise UserError(f"model.norms={written(config['model']['norms'])}: choose all, none, first:K or last:K")
 
 
 def norm(config: dict) -> Callable[[int], nn.Module]:
@@ -113,7 +121,7 @@ def network(config: dict, image_shape: ImageShape, num_classes: int) -> nn.Modul
         norm(config),
         image_shape=image_shape,
         num_classes=num_classes,
-        keep=config["model"]["norms"],
+        keep=str(config["model"]["norms"]),
         initialization=initialization,
         seed=config["seed"],
     )
@@ -178,13 +186,10 @@ def check_batch_of_one(network: nn.Module, images: Dataset) -> None:
 def target(config: dict, group: str, leave: tuple[str, ...] = ()) -> tuple[Callable[..., Any], dict]:
     """What a leaf group configures, and its checked settings without those in `leave`."""
     leaf = config[group]
-    path = str(leaf.get("_target_"))
-    if not path.startswith(TRUSTED):
-        raise UserError(f"{group}._target_={path} is refused: only names under {', '.join(TRUSTED)} may be built")
-    try:
-        function = hydra.utils.get_object(path)
-    except Exception:
-        raise UserError(f"{group}._target_={path} does not exist in this version of normlab") from None
+    function = trusted.find(group, str(leaf.get("_target_")))
+    for key in ("name", *leave):
+        if key not in leaf:
+            raise UserError(f"{group}.{key} is missing from the configuration")
     settings = {key: value for key, value in leaf.items() if key not in ("name", "_target_", *leave)}
     taken = inspect.signature(function).parameters
     # of runs and exports from before a setting joined
@@ -198,7 +203,11 @@ def _checked(function: Callable[..., Any], settings: dict, prefix: str) -> dict:
     parameters = [name for name, p in inspect.signature(function).parameters.items() if p.kind is p.KEYWORD_ONLY]
     if inspect.isclass(function):  # a dataclass: all its fields are settings
         parameters = list(inspect.signature(function).parameters)
-    checked = {}
+    checked: dict[str, Any] = {}
+    needed = inspect.signature(function).parameters
+    for key in parameters if dataclasses.is_dataclass(function) or not inspect.isclass(function) else ():
+        if key not in settings and needed[key].default is inspect.Parameter.empty:
+            raise UserError(f"{prefix}{key} is missing from the configuration")
     for key, value in settings.items():
         if key not in parameters:
             raise UserError(f"{prefix}{key} is not a setting here. {nearest(key, parameters)}{known(parameters)}")
@@ -208,15 +217,30 @@ def _checked(function: Callable[..., Any], settings: dict, prefix: str) -> dict:
             checked[key] = adapter.validate_json(json.dumps(value))
         except ValidationError as error:
             raise UserError(explain(error, prefix + key)) from None
+        _refuse_boundless(prefix + key, checked[key])
     return checked
 
 
+def _refuse_boundless(key: str, value: Any) -> None:
+    """Refuse numbers that no setting of a leaf can have, whatever its own bounds: infinities, sizes of 64 bits."""
+    for number in value if isinstance(value, list | tuple) else (value,):
+        if isinstance(number, float) and not abs(number) < LARGEST:
+            raise UserError(f"{key}={written(number)}: must be a finite number below {LARGEST:g}")
+        if isinstance(number, int) and not -(2**31) < number < (2**63 if key.endswith("seed") else 2**31):
+            raise UserError(f"{key}={written(number)}: must be less than 2147483648")
+
+
 def _call(what: str, function: Callable[..., Any], *arguments: Any, **settings: Any) -> Any:
-    """Call, and turn the `ValueError` by which our constructors refuse a value into the user's one line."""
+    """Call, and turn the `ValueError` by which our constructors refuse a value into the user's one line.
+
+    A file that cannot be had is one too.
+    """
     try:
         return function(*arguments, **settings)
     except UserError:
         raise
+    except OSError as error:
+        raise UserError(f"{what}: {error.strerror or error}: {error.filename}") from error
     except ValueError as error:
-        line = " ".join(str(error).split())
+        line = remedy(error.__cause__ or error) or " ".join(str(error).split())
         raise UserError(line if line.startswith(f"{what}.") else f"{what}: {line}") from error

@@ -5,9 +5,11 @@ far the run's records had come, so that a resumed run continues with the same bi
 once.
 """
 
+import io
 import logging
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +42,25 @@ def save(folder: Path, state: State, extra: dict[str, Any]) -> None:
         "device_generator": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
         "extra": extra,
     }
-    fresh = folder / f".{CURRENT}.new"
-    atomic.write(fresh, lambda file: torch.save(content, file))
+    # in memory first: PyTorch's own writer tells a full disk by an error that says nothing of it
+    whole = io.BytesIO()
+    torch.save(content, whole)
+    fresh = folder / f".{CURRENT}.tmp"
+    atomic.write(fresh, lambda file: file.write(whole.getbuffer()))
     if (folder / CURRENT).exists():
         os.replace(folder / CURRENT, folder / PREVIOUS)
     os.replace(fresh, folder / CURRENT)
 
 
-def load(folder: Path) -> dict[str, Any] | None:
-    """The newest readable generation, or None where there is none.
+class Unfit(Exception):
+    """A checkpoint that reads well does not go with what else is in its folder."""
+
+
+def load(folder: Path, check: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any] | None:
+    """The newest generation that can be used, or None where there is none.
+
+    Args:
+        check: raises Unfit for a content that does not fit.
 
     Raises:
         UserError: when generations exist and none can be read, or when another version of normlab wrote them.
@@ -57,8 +69,11 @@ def load(folder: Path) -> dict[str, Any] | None:
     for path in found:
         try:
             content = _read(path)
+            if content["schema"] == SCHEMA and check is not None:
+                check(content)
         except Exception as error:  # a damaged file can fail in any way
-            log.warning("%s cannot be read (%s); trying an older one", path, type(error).__name__)
+            reason = str(error) if isinstance(error, Unfit) else type(error).__name__
+            log.warning("%s cannot be used (%s); trying an older one", path, reason)
             continue
         if content["schema"] != SCHEMA:
             raise UserError(
@@ -66,7 +81,7 @@ def load(folder: Path) -> dict[str, Any] | None:
             )
         return content
     if found:
-        raise UserError(f"no checkpoint in {folder} can be read; remove the folder to start the run anew")
+        raise UserError(f"no checkpoint in {folder} can be used; remove the folder to start the run anew")
     return None
 
 

@@ -6,11 +6,14 @@ nothing, a change of the loop does. Comments and docstrings do not count, nor do
 
 import ast
 import hashlib
+import logging
 import sys
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
+JOINED = "+"  # between the digests of a module that has changed while a run was interrupted
+log = logging.getLogger("normlab")
 # What computes: the packages, and the modules of `experiments`, with all that is below them.
 COMPUTING = (
     "data",
@@ -52,10 +55,27 @@ def digest(path: Path) -> str:
     return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()[:8]
 
 
+def continued(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
+    """The versions of a run that was begun with `before` and is resumed with `now`.
+
+    Of a module that has changed meanwhile both digests stand there, `before+now`; a warning names it.
+    """
+    changed = {name: before[name] for name in now if name in before and now[name] not in before[name].split(JOINED)}
+    if changed:
+        log.warning(
+            "the code has changed since the checkpoint (%s): the result will say so, and no verdict is made of it; "
+            "remove the folder to start the run anew",
+            ", ".join(sorted(changed)),
+        )
+    mixed = {name: digests for name, digests in before.items() if JOINED in digests}
+    mixed |= {name: f"{digests}{JOINED}{now[name]}" for name, digests in changed.items()}
+    return {**before, **now, **mixed}
+
+
 def differing(versions: Iterable[Mapping[str, str]]) -> list[str]:
-    """The modules of which the given results had more than one version, sorted."""
+    """The modules of which the given results had more than one version, together or one of them alone; sorted."""
     seen: dict[str, set[str]] = {}
     for version in versions:
         for name, digest in version.items():
-            seen.setdefault(name, set()).add(digest)
+            seen.setdefault(name, set()).update(digest.split(JOINED))
     return sorted(name for name, digests in seen.items() if len(digests) > 1)

@@ -7,10 +7,12 @@ the nearest match.
 
 import argparse
 import importlib.util
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any, NoReturn
 
 import hydra
@@ -24,12 +26,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from experiments import hydra_words
 from experiments.errors import UserError, known, nearest
 from experiments.paths import CONF
 from experiments.settings import Settings
 
 # The preset `ray` has the name of the plugin's own, which cannot join a cluster that is there: Hydra wonders aloud.
 warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/ray' is validated against ConfigStore schema")
+MOST_RUNS = 100_000  # of one sweep, each of which takes a tenth of a second to plan
 # Launchers that Hydra's plugins bring, beside the presets in conf/hydra/launcher.
 PLUGIN_LAUNCHERS = {
     "basic": "one run after another (the default)",
@@ -119,7 +123,10 @@ def compose_jobs(lists: Sequence[Sequence[str]]) -> tuple[Job, ...]:
     """
     with hydra.initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
         for overrides in lists:
-            _check_groups(_parse(list(overrides)))
+            parsed = _parse(list(overrides))
+            for line, override in zip(overrides, parsed, strict=True):
+                hydra_words.refuse_all(override, line)
+            _check_groups(parsed)
         return tuple(_job(list(overrides), _compose(list(overrides))) for overrides in lists)
 
 
@@ -145,9 +152,13 @@ def _waits_for_gpu(launcher: DictConfig) -> bool:
 def _combinations(parsed: list[Override]) -> list[list[str]]:
     """The overrides of each run of a sweep."""
     try:
-        batches = BasicSweeper.split_arguments(parsed, None)
+        swept = [override for override in parsed if override.is_discrete_sweep()]
+        runs = math.prod(sum(1 for _ in islice(one.sweep_string_iterator(), MOST_RUNS + 1)) for one in swept)
+        batches = BasicSweeper.split_arguments(parsed, None) if runs <= MOST_RUNS else []
     except (HydraException, ValueError) as error:  # an interval has no values to list, a range no step of 0
         raise UserError(f"{' '.join(str(error).split())}: name the values, as in seed=0,1,2") from None
+    if runs > MOST_RUNS:
+        raise UserError(f"this sweep holds more than {MOST_RUNS:,} runs: cut it into several")
     found = [list(combination) for batch in batches for combination in batch]
     if not found:
         raise UserError("this sweep holds no run: one of its settings matches nothing")
@@ -201,7 +212,11 @@ def _job(overrides: list[str], composed: DictConfig) -> Job:
 
 def resolved(config: DictConfig) -> dict[str, Any]:
     """A composed configuration as plain values, its interpolations filled in."""
-    plain = OmegaConf.to_container(config, resolve=True)
+    try:
+        plain = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        line = f"{error.full_key}: {str(error).splitlines()[0]}"
+        raise UserError(f"{line}; ${{KEY}} stands for another setting's value") from None
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}
 
@@ -216,6 +231,7 @@ def _parse(overrides: list[str]) -> list[Override]:
             parsed.append(None)
         if parsed[-1] is None or not parsed[-1].key_or_group:
             raise UserError(f"{line!r} is not an override: write key=value, as in norm=ln or epochs=4")
+        hydra_words.check(parsed[-1], line)
     return [override for override in parsed if override is not None]
 
 

@@ -1,9 +1,12 @@
 """Whether a run compiles its training step's network and loss with `torch.compile`, and where compiled code is kept."""
 
+import atexit
 import hashlib
 import json
 import logging
 import os
+import shutil
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +17,7 @@ from torch import Tensor, nn
 
 from experiments import atomic
 from experiments.device import describe
+from experiments.private_folder import private_folder
 from experiments.settings import Settings
 from experiments.step import Objective, objective
 
@@ -86,9 +90,10 @@ class Kept:
     def use(self) -> None:
         """Make the compiler keep its code here, unless the user's TORCHINDUCTOR_CACHE_DIR names another place."""
         try:
-            self._place.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(self._place)
         except OSError as error:
             log.warning("compiled code cannot be kept in %s (%s)", self._place, error.strerror)
+            _compile_into_nothing()
             return
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(self._place))
 
@@ -99,6 +104,14 @@ class Kept:
             atomic.write_text(self._file, json.dumps({"seconds": round(seconds, 1)}))
         except OSError:
             pass  # the next run then takes the code for new, no more
+
+
+def _compile_into_nothing() -> None:
+    """A folder of this process's own: the compiler's default has a name that another user may have taken first."""
+    if "TORCHINDUCTOR_CACHE_DIR" not in os.environ:
+        place = tempfile.mkdtemp(prefix="normlab-")
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = place
+        atexit.register(shutil.rmtree, place, ignore_errors=True)
 
 
 _compiled: Objective | None = None  # one for all runs of this process: networks of one shape share its code

@@ -54,13 +54,17 @@ def free_memory(device: torch.device) -> float:
         return math.inf
 
 
-def configure(device: torch.device, tf32: bool = False) -> None:
-    """The same command gives the same bits: deterministic kernels.
+def configure(device: torch.device, tf32: bool = False, deterministic: bool = False) -> None:
+    """The same command gives the same bits: deterministic kernels of cuDNN and cuBLAS, always.
 
     Args:
         tf32: whether products of float32 matrices and convolutions on CUDA round their factors to 10 bits of mantissa
             (TensorFloat-32), which is several times faster. Without it, float32 is float32.
+        deterministic: whether every other operator has to be deterministic too, and is refused where PyTorch has no
+            such form of it. Holds until the next call.
     """
+    if torch.are_deterministic_algorithms_enabled() != deterministic:  # asking costs the import of the compiler
+        torch.use_deterministic_algorithms(deterministic)
     if device.type == "cuda":
         os.environ.setdefault(
             "CUBLAS_WORKSPACE_CONFIG", ":4096:8"

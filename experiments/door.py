@@ -4,9 +4,11 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from experiments import quiet_start
 from experiments.errors import UserError, say
 from experiments.host import keep_memory
 from experiments.signals import Stopped, ends_outside_training
+from experiments.storage import StorageFault, faults_told
 
 # Hydra's own ways of showing things; they run no job.
 HYDRA_SHOWS = ("--hydra-help", "--version", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
@@ -20,13 +22,33 @@ def main(job: Callable[[], Any], arguments: list[str]) -> int:
         print(page())
         return 0
     if any(word.split("=")[0] in HYDRA_SHOWS for word in arguments):
-        job()
-        return 0
+        return _show(job, arguments)
+    quiet_start.over()
     try:
-        with ends_outside_training(first=os.environ.get("RANK", "0") == "0"):
+        with ends_outside_training(first=os.environ.get("RANK", "0") == "0"), faults_told():
             return _run(job, arguments)
     except Stopped as stop:
         return int(str(stop.code))
+    except StorageFault as fault:
+        say(fault)
+        return fault.code
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        quiet_start.ended()
+
+
+def _show(job: Callable[[], Any], arguments: list[str]) -> int:
+    """What Hydra shows of a command line without a mistake."""
+    from experiments.command_line import plan
+    from experiments.launch import run_hydra
+
+    try:
+        plan(arguments)
+    except UserError as error:
+        say(error)
+        return 2
+    return run_hydra(job)
 
 
 def _run(job: Callable[[], Any], arguments: list[str]) -> int:
@@ -57,7 +79,7 @@ def _run(job: Callable[[], Any], arguments: list[str]) -> int:
             folder_of(study)
     except UserError as error:
         say(error)
-        return 2
+        return error.code
     from experiments.launch import carry_out, run_hydra
 
     if study is not None:

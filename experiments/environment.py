@@ -15,7 +15,7 @@ PACKAGES = ("normlab", "torch", "torchvision", "hydra-core", "numpy", "tensorboa
 
 
 def environment(device: torch.device) -> dict[str, Any]:
-    """Versions, device name, threads, git commit and whether the checkout was clean."""
+    """Versions, device, threads, whether all kernels had to be deterministic, git commit, and whether it was clean."""
     commit = _git("rev-parse", "HEAD")
     changes = _git("status", "--porcelain", "--untracked-files=no")
     return {
@@ -25,6 +25,7 @@ def environment(device: torch.device) -> dict[str, Any]:
         "device": str(device),
         "device_name": describe(device),
         "threads": torch.get_num_threads(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
         "commit": commit,
         "clean": None if commit is None else changes == "",
     }

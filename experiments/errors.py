@@ -1,4 +1,4 @@
-"""The one kind of error that is the user's: shown as one line, exit code 2, never a traceback."""
+"""Errors that are shown as one line, never a traceback: the user's mistakes, and what ended a run that had begun."""
 
 import difflib
 import os
@@ -6,18 +6,32 @@ import sys
 import time
 from collections.abc import Iterable
 
+from experiments.printable import one_line
+
 TURN = 5.0  # seconds that the other processes of `torchrun` leave to the first, whose end ends them all
 
 
 class UserError(ValueError):
-    """A mistake in what was asked for. Its message names the value and the remedy, in one line."""
+    """A mistake in what was asked for. Its message names the value and the remedy, in one line.
+
+    Attributes:
+        code: the exit code of a program that ends with it.
+    """
+
+    code = 2
+
+
+class RunFailed(UserError):
+    """What ended something that had begun and was asked for rightly; what was saved of it stays. Exit code 1."""
+
+    code = 1
 
 
 def say(error: UserError) -> None:
     """Print the line of a mistake on standard error; of several processes that all see it, the first alone does."""
     if os.environ.get("RANK", "0") != "0":
         time.sleep(TURN)  # who is still here then is alone with it
-    print(f"error: {error}", file=sys.stderr)
+    print(f"error: {one_line(str(error))}", file=sys.stderr)
 
 
 def known(values: Iterable[str]) -> str:

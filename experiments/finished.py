@@ -1,19 +1,20 @@
 """Finished runs, read back from their folders: what they are, what they predicted, and the network itself."""
 
 import glob
-import json
-import zipfile
+import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-import yaml
 from torch import nn
 
 from data.dataset import Dataset
+from data.plain_arrays import read_npz
+from data.plain_files import Unreadable
 from data.split_images import SplitImages
+from data.verification import DamagedData
 from data.views import AnyAugmentation
 from experiments import build, checkpoint, identity, result
 from experiments.device import configure, resolve
@@ -110,19 +111,13 @@ def open_run(folder: Path) -> FinishedRun:
         UserError: one line, when the run is not finished, has diverged, was written by another version of normlab, or
             when one of its files is missing or damaged.
     """
-    try:
-        found = result.read(folder)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{folder / 'result.json'} is damaged ({error}); remove it and repeat the run") from None
+    found = result.read(folder)
     if found is None:
         raise UserError(f"{folder} is not finished: it has no result.json; give its command again to finish it")
-    if not isinstance(found, dict) or found.get("schema") != result.SCHEMA:
-        schema = found.get("schema") if isinstance(found, dict) else None
-        raise UserError(f"{folder / 'result.json'} has schema {schema}, this version of normlab reads {result.SCHEMA}")
     if found["status"] != "finished":
         raise UserError(f"{folder} has {found['status']} at step {found['diverged_at']}: it has no final predictions")
     config = read_config(folder)
-    test, validation = _predictions(folder / "predictions.npz")
+    test, validation = read_predictions(folder, found)
     return FinishedRun(folder, config, found, test, validation)
 
 
@@ -140,11 +135,20 @@ def restore(run: FinishedRun, device: str = "auto", data: str | None = None) -> 
     build.check_leaves(config)
     place = resolve(settings.device, settings.precision)
     set_threads(None)  # the run's own number was for its machine
-    configure(place, settings.tf32)
+    configure(place, settings.tf32, settings.deterministic)
     content = checkpoint.load(run.folder)
     if content is None:
         raise UserError(f"{run.folder} has no checkpoint.pt; remove the folder and repeat the run")
+    if content["step"] != run.result["steps"]:
+        raise UserError(
+            f"{run.folder} has a readable checkpoint of step {content['step']} alone, and its result is of step "
+            f"{run.result['steps']}; remove the result.json and give the run's command again, which makes it anew"
+        )
     dataset = build.dataset(config)
+    try:
+        dataset.require_whole()
+    except DamagedData as error:
+        raise UserError(str(error)) from None
     model = build.model(config, dataset)
     try:
         model.load_state_dict(content["model"])
@@ -162,26 +166,28 @@ def read_config(folder: Path) -> dict[str, Any]:
     Raises:
         UserError: when `config.yaml` is missing or damaged.
     """
-    path = folder / "config.yaml"
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read ({type(error).__name__}); remove {folder} and repeat the run") from None
-    if not isinstance(config, dict):
-        raise UserError(f"{path} holds no settings; remove {folder} and repeat the run")
+    config = identity.written(folder)
+    if config is None:
+        raise UserError(f"{folder / 'config.yaml'} is missing; {result.REMEDIES['config.yaml']}")
     return {**identity.NEUTRAL, **identity.EARLIER_EXECUTION, **config}
 
 
-def _predictions(path: Path) -> tuple[Evaluation, Evaluation | None]:
-    """What last_files.py wrote: predictions on the test images, and on the validation images where there are any."""
-    remedy = f"remove {path.parent} and repeat the run"
+def read_predictions(folder: Path, found: Mapping[str, Any] | None) -> tuple[Evaluation, Evaluation | None]:
+    """What last_files.py wrote: predictions on the test images, and on the validation images where there are any.
+
+    Args:
+        found: the run's result.
+
+    Raises:
+        UserError: when the file is missing or damaged.
+    """
+    path = folder / "predictions.npz"
+    remedy = result.REMEDIES[path.name]
+    content = result.file_of(folder, path.name, found)
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; {remedy}") from None
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is damaged ({type(error).__name__}); {remedy}") from None
+        arrays = read_npz(io.BytesIO(content))
+    except Unreadable as error:
+        raise UserError(f"{path} is damaged ({error}); {remedy}") from None
     splits: dict[str, Evaluation] = {}
     for split, prefix in (("test", ""), ("validation", "validation_")):
         logits, labels = arrays.get(f"{prefix}logits"), arrays.get(f"{prefix}labels")

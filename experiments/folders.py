@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 
+import filelock
+
 from experiments.errors import UserError
 
 
@@ -32,26 +34,54 @@ def check_replaceable(folder: Path, names: Collection[str]) -> None:
 def replaced(folder: Path) -> Iterator[Path]:
     """An empty folder to fill, which takes the place of `folder` at the end; if that is not reached, nothing changes.
 
+    Of processes that replace one folder at once each waits for the one before, and the last one's stays. What a
+    process left that was killed on the way is put in order by the next.
+
     Raises:
         UserError: when the folder cannot be made.
     """
     missing = [parent for parent in folder.absolute().parents if not parent.exists()]
-    fresh = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    fresh, old = (folder.with_name(f".{folder.name}.{ending}") for ending in ("tmp", "old"))
     try:
-        fresh.mkdir(parents=True)
+        with _alone(folder):
+            _put_in_order(folder, fresh, old)
+            try:
+                fresh.mkdir()
+            except OSError as error:
+                raise UserError(f"{folder} cannot be made ({error.strerror}); choose another place") from None
+            try:
+                yield fresh
+                if folder.exists():
+                    os.replace(folder, old)
+                os.replace(fresh, folder)
+            finally:
+                _put_in_order(folder, fresh, old)
+    finally:
+        if not folder.exists():
+            for parent in (one for one in missing if one.exists()):  # made for `fresh` alone, the innermost first
+                parent.rmdir()
+
+
+def _put_in_order(folder: Path, fresh: Path, old: Path) -> None:
+    """The old folder back in its place, where a new one has not taken it, and nothing beside it."""
+    if old.exists() and not folder.exists():  # stopped between the two moves
+        os.replace(old, folder)
+    for left in (old, fresh):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """The right to replace the folder, waited for."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(folder.with_name(f".{folder.name}.lock"), fallback_to_soft=False)
+        lock.acquire()
     except OSError as error:
         raise UserError(f"{folder} cannot be made ({error.strerror}); choose another place") from None
     try:
-        yield fresh
-        if folder.exists():
-            os.replace(folder, old)
-        os.replace(fresh, folder)
+        yield
     finally:
-        if old.exists() and not folder.exists():  # stopped between the two moves
-            os.replace(old, folder)
-        shutil.rmtree(old, ignore_errors=True)
-        if fresh.exists():
-            shutil.rmtree(fresh)
-            for parent in missing:  # made for `fresh` alone, the innermost first
-                parent.rmdir()
+        # while it is ours: whoever waits for this file sees that it is gone, and takes a new one
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()

@@ -6,12 +6,14 @@ The same command means the same folder, so that a finished run is not repeated a
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from data import plain_files
+from experiments import result
 from experiments.errors import UserError
+from experiments.printable import one_line
 from experiments.settings import budget
 
 # Settings that say where and how a run is executed, not what it computes. (Rounding may differ between devices; the
@@ -20,6 +22,7 @@ EXECUTION = (
     "device",
     "compile",
     "cuda_graphs",
+    "deterministic",
     "threads",
     "workers",
     "evaluation_batch_size",
@@ -28,12 +31,18 @@ EXECUTION = (
 )
 # Parts of a leaf group that say where things come from: a moved function or a new mirror is still the same run.
 PROVENANCE = ("_target_", "sources", "digests")
+NAME = re.compile(r"\w[\w .+=,()-]{0,99}")
 # Settings that joined after the first release, with the value that means what older versions did: at that value a
 # setting stays out of the hash, so that finished runs keep their folders.
 NEUTRAL: dict[str, Any] = {"probes": [], "probe_every": None, "tf32": False}
 NEUTRAL_LEAVES: dict[str, dict[str, Any]] = {"norm": {"sync": False}, "model": {"weights": None}, "dataset": {}}
 # The same of settings of the execution, which no hash holds.
-EARLIER_EXECUTION: dict[str, Any] = {"cuda_graphs": False, "threads": None, "workers": None}
+EARLIER_EXECUTION: dict[str, Any] = {
+    "cuda_graphs": False,
+    "deterministic": False,
+    "threads": None,
+    "workers": None,
+}
 
 
 def identity(config: dict) -> dict:
@@ -65,17 +74,30 @@ def _whole(value: Any) -> Any:
 
 
 def name(config: dict) -> str:
-    """`<dataset>-<model>-<norm>-seed<seed>-<hash>`, the name of the run's folder."""
-    readable = "-".join(
-        (config["dataset"]["name"], config["model"]["name"], config["norm"]["name"], f"seed{config['seed']}")
-    )
-    return f"{readable}-{digest(identity(config))}"
+    """`<dataset>-<model>-<norm>-seed<seed>-<hash>`, the name of the run's folder.
+
+    Raises:
+        UserError: when one of the names is none of a folder.
+    """
+    return f"{_readable(config)}-seed{config['seed']}-{digest(identity(config))}"
 
 
 def group(config: dict) -> str:
     """The same without the seed: runs that differ only in their seed share it."""
-    readable = "-".join((config["dataset"]["name"], config["model"]["name"], config["norm"]["name"]))
-    return f"{readable}-{digest({**identity(config), 'seed': None})}"
+    return f"{_readable(config)}-{digest({**identity(config), 'seed': None})}"
+
+
+def _readable(config: dict) -> str:
+    """`<dataset>-<model>-<norm>`; a name that would lead to another folder, or be no name of one, is refused."""
+    for one in ("dataset", "model", "norm"):
+        name = config[one]["name"]
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            shown = one_line(str(name)[:100])
+            raise UserError(
+                f"{one}.name={shown} cannot be a part of a folder's name: a letter or a digit comes first, then those, "
+                "spaces and ._+=,()-, 100 at most"
+            )
+    return "-".join(config[one]["name"] for one in ("dataset", "model", "norm"))
 
 
 def folder(config: dict) -> Path:
@@ -83,15 +105,37 @@ def folder(config: dict) -> Path:
     return Path(config["paths"]["outputs"]) / "runs" / name(config)
 
 
+def written(folder: Path) -> dict[str, Any] | None:
+    """The settings in a run's folder, as they were written; None where there are none.
+
+    Raises:
+        UserError: when they are damaged.
+    """
+    path = folder / "config.yaml"
+    if not path.exists():
+        return None
+    content = result.file_of(folder, path.name, result.read(folder))
+    try:
+        config = plain_files.parse_yaml(content.decode())
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}); {result.REMEDIES[path.name]}") from None
+    if not isinstance(config, dict):
+        raise UserError(f"{path} is damaged (it holds no settings); {result.REMEDIES[path.name]}")
+    return config
+
+
 def refuse_other(folder: Path, config: dict) -> None:
     """Refuse a folder that holds another configuration: two configurations whose hashes agree.
 
     Raises:
-        UserError: when it does.
+        UserError: when it does, or when its settings are damaged.
     """
-    try:
-        other = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    other = written(folder)
+    if other is None:
         return
-    if identity(other) != identity(config):
+    try:
+        same = identity(other) == identity(config)
+    except (KeyError, TypeError, AttributeError):
+        raise UserError(f"{folder / 'config.yaml'} is damaged; {result.REMEDIES['config.yaml']}") from None
+    if not same:
         raise UserError(f"{folder} holds a run of other settings; remove it or choose another paths.outputs")

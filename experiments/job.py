@@ -15,19 +15,22 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from data.broken import BrokenImage
-from experiments import atomic, build, code_versions, identity, last_files, probes, result, sweep
+from data.verification import DamagedData
+from experiments import atomic, build, identity, last_files, probes, result, sweep
 from experiments.command_line import resolved
 from experiments.device import configure, resolve
 from experiments.environment import environment
-from experiments.errors import UserError, say
+from experiments.errors import RunFailed, UserError, say
 from experiments.host import set_threads
 from experiments.lock import HeldElsewhere, locked, refuse_held
 from experiments.loop import Length
+from experiments.machine_limits import explained
 from experiments.paths import check_outputs
 from experiments.progress import console_log, duration, file_log
 from experiments.ranks import ALONE, Ranks
 from experiments.run import Parts, Run
 from experiments.settings import Settings
+from experiments.storage import faults_told, is_fault
 
 log = logging.getLogger("normlab")
 
@@ -44,14 +47,14 @@ def run_job(config: DictConfig) -> dict[str, Any]:
     except HeldElsewhere as error:
         if alone:
             say(error)
-            raise SystemExit(2) from None
+            raise SystemExit(error.code) from None
         print(f"{identity.name(settings)} is being made by another process: left to it", flush=True)
         return {"status": "elsewhere"}
     except UserError as error:
         say(error)
         if alone:
-            raise SystemExit(2) from None
-        return sweep.note_failure(settings, "refused", str(error))
+            raise SystemExit(error.code) from None
+        return sweep.note_failure(settings, "failed" if isinstance(error, RunFailed) else "refused", str(error))
     except Exception as error:
         if alone:
             raise
@@ -67,18 +70,27 @@ def perform(config: dict[str, Any], name_lines: bool = False) -> dict[str, Any]:
 
     Raises:
         UserError: one line on what is wrong with the settings, the data or the folder; nothing was written then.
+        RunFailed: one line on what ended it, a full disk or memory that was not there; its folder stays as it was
+            saved.
     """
+    with faults_told():
+        return _perform(config, name_lines)
+
+
+def _perform(config: dict[str, Any], name_lines: bool) -> dict[str, Any]:
     settings, ranks = Settings.check(config), Ranks.of_environment()
     ranks.require_batch(settings.batch_size)
     folder = identity.folder(config)
     with console_log(folder.name if name_lines else None, quiet=not ranks.first):
         if result.read(folder) is None:
             check_outputs(settings.paths.outputs)
-            parts = build_parts(config, settings, ranks)
+            with explained(UserError):
+                parts = build_parts(config, settings, ranks)
             with ranks.together(parts.device), _held_by_first(folder, ranks):
                 # another process may have made it while this one prepared
                 finished = ranks.said_by_first(result.read(folder))
-                return finished or _train(parts, folder)
+                with explained(RunFailed, f"; {folder} stays as it was saved last"):
+                    return finished or _train(parts, folder)
         finished = result.read(folder)
         assert finished is not None
         identity.refuse_other(folder, config)
@@ -93,26 +105,38 @@ def _train(parts: Parts, folder: Path) -> dict[str, Any]:
     ranks = parts.ranks
     with file_log(folder / "train.log") if ranks.first else nullcontext():
         if ranks.first:
-            atomic.write_text(folder / "config.yaml", yaml.safe_dump(parts.config, sort_keys=False, allow_unicode=True))
+            atomic.clear(folder)
+            write_settings(folder, parts.config)
         _announce(parts, folder)
         try:
             run = Run(parts, folder, identity.group(parts.config))
-            # of the code that trains, which may have changed on disk by the end
-            about = environment(parts.device) | {"code": code_versions.loaded()}
+            about = environment(parts.device)
             about |= {"processes": ranks.size} if ranks.size > 1 else {}
+            if ranks.first and parts.dataset.verification is not None:
+                parts.dataset.verification.begin()
             outcome = run.execute()
+            if ranks.first:
+                parts.dataset.require_whole()
+            about |= {"code": run.code}
             finished = ranks.said_by_first(last_files.write(folder, parts, outcome, about) if ranks.first else {})
-        except BrokenImage as error:
+        except (BrokenImage, DamagedData) as error:
             raise UserError(str(error)) from error
         except UserError:
             raise
-        except Exception:
+        except Exception as error:
+            if is_fault(error):
+                raise  # the log lies on the same disk
             # The console gets the traceback from whoever called; the run's own log keeps it too.
             with open(folder / "train.log", "a", encoding="utf-8") as file:
                 traceback.print_exc(file=file)
             raise
         log.info("%s", summary(folder, finished))
     return finished
+
+
+def write_settings(folder: Path, config: dict[str, Any]) -> None:
+    """The run's resolved settings, as `config.yaml`."""
+    atomic.write_text(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
 
 
 @contextmanager
@@ -136,7 +160,7 @@ def build_parts(config: dict[str, Any], settings: Settings, ranks: Ranks = ALONE
     build.check_leaves(config)
     device = ranks.device(resolve(settings.device, settings.precision))
     set_threads(settings.threads)
-    configure(device, settings.tf32)
+    configure(device, settings.tf32, settings.deterministic)
     dataset = build.dataset(config)
     build.check_codes(config, dataset)
     count = len(dataset.train.labels)

@@ -7,20 +7,25 @@ from typing import Any
 
 import numpy as np
 
+from data import sealed
 from experiments import atomic
 from experiments.evaluate import Evaluation
-from experiments.result import SCHEMA
+from experiments.result import SCHEMA, digests
 from experiments.run import Outcome, Parts
 
 LARGEST_FLOAT32 = 4_000_000  # logits; more are kept in float16
 
 
 def write(folder: Path, parts: Parts, outcome: Outcome, environment: dict[str, Any]) -> dict[str, Any]:
-    """Write both files and drop the older checkpoint; returns the content of `result.json`."""
-    _write_predictions(folder / "predictions.npz", outcome.scores.splits)
-    result = _result(parts, outcome, environment)
-    atomic.write_text(folder / "result.json", json.dumps(result, indent=2, allow_nan=False) + "\n")
+    """Drop the older checkpoint and write both files; returns the content of `result.json`.
+
+    After the last of them nobody looks at the folder any more: what were left to do then would stay undone where the
+    process is killed.
+    """
     (folder / "checkpoint.previous.pt").unlink(missing_ok=True)
+    _write_predictions(folder / "predictions.npz", outcome.scores.splits)
+    result = sealed.seal(_result(parts, outcome, environment) | {"files": digests(folder)})
+    atomic.write_text(folder / "result.json", json.dumps(result, indent=2, allow_nan=False) + "\n")
     return result
 
 

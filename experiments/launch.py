@@ -64,9 +64,9 @@ def _folder(job: Job) -> Path:
 def _is_over(job: Job) -> bool:
     """Whether the run is finished already, which is said then."""
     folder = _folder(job)
-    if result.read(folder) is None:
-        return False
     try:
+        if result.read(folder) is None:
+            return False
         identity.refuse_other(folder, job.config)
     except UserError:
         return False  # the run itself says so

@@ -40,3 +40,15 @@ def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
             return torch.optim.Adam(groups, lr=recipe.lr, betas=betas, fused=fused, capturable=capturable)
         case "adamw":
             return torch.optim.AdamW(groups, lr=recipe.lr, betas=betas, fused=fused, capturable=capturable)
+
+
+def begin_momentum(optimizer: torch.optim.Optimizer) -> None:
+    """Give momentum its zeros before the first step, where a scaler of gradients (float16) may leave that step out.
+
+    PyTorch's fused SGD takes memory for momentum at the first step as it finds it, and fills it in the same pass. A
+    first step that is left out, because a gradient overflowed, leaves it as it was found: the next goes on from that.
+    """
+    if isinstance(optimizer, torch.optim.SGD):
+        for group in optimizer.param_groups:
+            for parameter in group["params"] if group["momentum"] else ():
+                optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)

@@ -3,9 +3,8 @@
 import os
 from pathlib import Path
 
-import yaml
-
 from experiments.errors import UserError
+from experiments.plain_files import read_yaml
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 
@@ -21,7 +20,7 @@ def default_data() -> str:
 
 
 def _defaults() -> dict[str, str]:
-    return yaml.safe_load((CONF / "config.yaml").read_text(encoding="utf-8"))["paths"]
+    return read_yaml(CONF / "config.yaml", "it comes with normlab: mend it, or fetch it again")["paths"]
 
 
 def check_outputs(outputs: str, setting: str = "paths.outputs") -> None:

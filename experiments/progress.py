@@ -10,6 +10,8 @@ from pathlib import Path
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from experiments.printable import PrintableFormatter
+
 log = logging.getLogger("normlab")
 SECONDS_BETWEEN_LINES = 30.0
 
@@ -22,7 +24,7 @@ def console_log(name: str | None, quiet: bool = False) -> Iterator[None]:
         quiet: warnings alone.
     """
     console = logging.StreamHandler(sys.stdout)
-    console.setFormatter(logging.Formatter(f"[{name}] %(message)s" if name else "%(message)s"))
+    console.setFormatter(PrintableFormatter(f"[{name}] %(message)s" if name else "%(message)s"))
     log.setLevel(logging.WARNING if quiet else logging.INFO)
     log.propagate = False
     with _handler(console), logging_redirect_tqdm(loggers=[log]):
@@ -32,10 +34,20 @@ def console_log(name: str | None, quiet: bool = False) -> Iterator[None]:
 @contextmanager
 def file_log(path: Path) -> Iterator[None]:
     """The same lines, with the time, go to a file too."""
-    file = logging.FileHandler(path, encoding="utf-8")
-    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    file = _RunLog(path, encoding="utf-8")
+    file.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(message)s"))
     with _handler(file):
         yield
+
+
+class _RunLog(logging.FileHandler):
+    """A log that fails as any other file of the run does, where logging's own would print a traceback and go on."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Called where a line could not be written, while what that raised is being handled."""
+        failure = sys.exception()
+        if failure is not None:
+            raise failure
 
 
 @contextmanager

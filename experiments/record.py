@@ -4,7 +4,9 @@
 however often the run was interrupted.
 """
 
+import hashlib
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from experiments import hparams
+from experiments.checkpoint import Unfit
 
 HEADER = "step,epoch,name,value\n"
 # Curves drawn over one another in TensorBoard's custom scalars.
@@ -28,12 +31,44 @@ OVERLAYS = {
 }
 
 
+@dataclass(frozen=True)
+class Written:
+    """How far `metrics.csv` has come: its length in bytes, and the SHA-256 of these.
+
+    Checkpoints from before digests were kept have none.
+    """
+
+    position: int
+    digest: str | None
+
+    @classmethod
+    def of(cls, extra: dict[str, Any]) -> "Written":
+        """What a checkpoint says of it."""
+        return cls(extra["position"], extra.get("metrics"))
+
+    def as_extra(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {"position": self.position, "metrics": self.digest}
+
+
+def require_records(folder: Path, loaded: dict[str, Any]) -> None:
+    """See that a run's `metrics.csv` begins with what had been written at a checkpoint.
+
+    Raises:
+        Unfit: where it does not.
+    """
+    written, path = Written.of(loaded["extra"]), folder / "metrics.csv"
+    content = path.read_bytes()[: written.position] if path.exists() else b""
+    if len(content) < written.position or written.digest not in (None, hashlib.sha256(content).hexdigest()):
+        raise Unfit("metrics.csv does not begin with what was recorded until then")
+
+
 class Record:
     """The open records of one run.
 
     Args:
         folder: the run's folder.
-        position: the length of `metrics.csv` in bytes at the checkpoint that is resumed; what follows is dropped.
+        written: how far `metrics.csv` was at the checkpoint that is resumed; what follows is dropped.
         step: the checkpoint's step; TensorBoard forgets later points.
         overlays: charts beside OVERLAYS, written as these are.
     """
@@ -41,17 +76,19 @@ class Record:
     def __init__(
         self,
         folder: Path,
-        position: int | None = None,
+        written: Written | None = None,
         step: int | None = None,
         overlays: dict[str, Any] | None = None,
     ):
-        resumed = position is not None and step is not None
+        resumed = written is not None and step is not None
         self._csv = open(folder / "metrics.csv", "r+b" if resumed else "wb")  # noqa: SIM115 - closed in close()
-        if resumed:
-            self._csv.truncate(position)
+        self._digest = hashlib.sha256()
+        if written is not None and resumed:
+            self._digest.update(self._csv.read(written.position))
+            self._csv.truncate(written.position)
             self._csv.seek(0, os.SEEK_END)
         else:
-            self._csv.write(HEADER.encode())
+            self._add(HEADER)
             for old in folder.glob("events.out.tfevents.*"):
                 old.unlink()
         self._board = SummaryWriter(str(folder), purge_step=step + 1 if resumed and step is not None else None)
@@ -61,8 +98,13 @@ class Record:
     def write(self, step: int, epoch: int, values: dict[str, float]) -> None:
         """Record named numbers at an optimizer step."""
         for name, value in values.items():
-            self._csv.write(f"{step},{epoch},{name},{value!r}\n".encode())
+            self._add(f"{step},{epoch},{name},{value!r}\n")
             self._board.add_scalar(name, value, step)
+
+    def _add(self, text: str) -> None:
+        line = text.encode()
+        self._csv.write(line)
+        self._digest.update(line)
 
     def write_timing(self, step: int, values: dict[str, float]) -> None:
         """Numbers that differ from one execution to the next go to TensorBoard alone."""
@@ -89,18 +131,22 @@ class Record:
         """Tell TensorBoard's HParams table that the run is over."""
         hparams.end(self._board, diverged)
 
-    def flush(self) -> int:
-        """Force everything to disk; returns the length of `metrics.csv` in bytes."""
+    def flush(self) -> Written:
+        """Force everything to disk; returns how far `metrics.csv` has come."""
         self._csv.flush()
         os.fsync(self._csv.fileno())
         self._board.flush()
-        return self._csv.tell()
+        return Written(self._csv.tell(), self._digest.hexdigest())
 
     def close(self) -> None:
-        """Flush and close."""
-        self.flush()
-        self._csv.close()
-        self._board.close()
+        """Flush and close, both files even where the disk takes no more."""
+        try:
+            self.flush()
+        finally:
+            try:
+                self._csv.close()
+            finally:
+                self._board.close()
 
 
 class NoRecord(Record):
@@ -127,9 +173,9 @@ class NoRecord(Record):
     def end(self, diverged: bool) -> None:
         """Nothing."""
 
-    def flush(self) -> int:
+    def flush(self) -> Written:
         """Nothing; no bytes."""
-        return 0
+        return Written(0, None)
 
     def close(self) -> None:
         """Nothing."""

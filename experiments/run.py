@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,16 @@ from torch import nn
 from data.dataset import Dataset
 from data.split_images import SplitImages
 from data.views import AnyAugmentation
-from experiments import checkpoint, compilation
+from experiments import checkpoint, code_versions, compilation
 from experiments.errors import UserError
 from experiments.loop import Length, train
-from experiments.optimizer import make_optimizer
+from experiments.optimizer import begin_momentum, make_optimizer
 from experiments.probe_pages.pictures import write_pictures
 from experiments.probing.live import Live, Surroundings
 from experiments.probing.watch import Watch
 from experiments.progress import Progress
 from experiments.ranks import ALONE, Ranks, has_batches_of_its_own
-from experiments.record import NoRecord, Record
+from experiments.record import NoRecord, Record, Written, require_records
 from experiments.recorded_step import RecordedStep, cuda_recorder
 from experiments.schedule import learning_rate
 from experiments.scores import Scorer, Scores
@@ -75,7 +76,10 @@ class Run:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         scaler = torch.amp.GradScaler(device.type, enabled=parts.settings.precision == "float16")
         zero = torch.zeros((), device=device)
-        self.state = State(model, make_optimizer(model, parts.settings.recipe), scaler, 0, zero, zero)
+        optimizer = make_optimizer(model, parts.settings.recipe)
+        if scaler.is_enabled():
+            begin_momentum(optimizer)
+        self.state = State(model, optimizer, scaler, 0, zero, zero)
         # Loss and right predictions of each step since the last point of the running curves. They stay on the device
         # until the next point, so that it is asked for numbers once an interval and not at every step.
         self.interval: list[torch.Tensor] = []
@@ -86,28 +90,23 @@ class Run:
         self._resumed = False
         self.scores: Scores | None = None  # of the last evaluation
         self.diverged_at: int | None = None
+        self.code = code_versions.loaded()  # which may have changed on disk by the end
 
     def execute(self) -> Outcome:
-        """Train to the end.
-
-        Raises:
-            Stopped: after saving, when a signal asked for it.
-        """
+        """Train to the end. Raises Stopped, after saving, when a signal asked for it."""
         with stop_requests(self.ranks.first) as request:
             for _ in self.steps(request):
                 pass
+            signal = self.ranks.largest(request.signal or 0)
+            if signal:  # which came in the last step: all that is left to do takes the next start a moment
+                raise self._stopped(signal)
         if self.scores is None:  # the run was killed between its last checkpoint and its result
             self.scores = self.scorer.score(self.state.model, whole=True)
         self.watch.report(self.train_seconds)
         return Outcome(
-            self.scores,
-            self.diverged_at,
-            self.state.step,
-            self.train_seconds,
-            bool(self._compiled),
-            self.watch.seconds,
-            self.watch.timings,
-        )
+            self.scores, self.diverged_at, self.state.step, self.train_seconds,
+            bool(self._compiled), self.watch.seconds, self.watch.timings,
+        )  # fmt: skip
 
     def steps(self, request: StopRequest | None = None) -> Iterator[State]:
         """Train, yielding after each optimizer step and all that belongs to it: records, evaluation, probes, saving.
@@ -156,8 +155,7 @@ class Run:
                     if save:
                         self._save(record, own)
                     if signal and not finished:
-                        log.info("stopped and saved at step %d of %d", state.step, length.total_steps)
-                        raise Stopped(signal)
+                        raise self._stopped(signal)
                     if not finished:
                         self.ranks.restore(state.model, own)
                 yield state
@@ -203,7 +201,7 @@ class Run:
 
     def _open(self) -> Record:
         """The run's records, from the start or from where its newest checkpoint left them."""
-        loaded = checkpoint.load(self.folder)
+        loaded = checkpoint.load(self.folder, partial(require_records, self.folder))
         if not self.ranks.first:
             if loaded is not None:
                 self._take_up(loaded)
@@ -212,12 +210,12 @@ class Run:
             record = Record(self.folder, overlays=self.watch.overlays)
             record.begin(self.parts.config, self.group)
             return record
-        position = self._take_up(loaded)
+        self._take_up(loaded)
         log.info("resuming at step %d of %d", self.state.step, self.parts.length.total_steps)
-        return Record(self.folder, position, self.state.step)
+        return Record(self.folder, Written.of(loaded["extra"]), self.state.step)
 
-    def _take_up(self, loaded: dict[str, Any]) -> int:
-        """Go on from a checkpoint; returns how long metrics.csv was."""
+    def _take_up(self, loaded: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
         extra = checkpoint.restore(loaded, self.state)
         self._resumed = True
         saved_by = len(extra.get("generators", [None]))
@@ -233,22 +231,28 @@ class Run:
         self.train_seconds = extra["train_seconds"]
         self._compiled = extra.get("compiled")  # the same arithmetic to the end
         self.watch.resume(extra.get("probes"))
-        return extra["position"]
+        self.code = code_versions.continued(extra.get("code", {}), self.code)
 
     def _save(self, record: Record, own: list[torch.Tensor]) -> None:
         interval = torch.stack(self.interval).cpu() if self.interval else torch.zeros(0, 2)
         generators, statistics = self.ranks.gathered(torch.get_rng_state()), self.ranks.gathered(own)
         extra = {
-            "position": record.flush(),
+            **record.flush().as_extra(),
             "interval": self.ranks.mean(interval),
             "generators": generators,  # and running statistics, of each process
             "statistics": statistics,
             "train_seconds": self.train_seconds,
             "compiled": self._compiled,
             "probes": self.watch.state(),
+            "code": self.code,
         }
         if self.ranks.first:
+            self.parts.dataset.require_whole()  # nothing is kept that was computed of damaged images
             checkpoint.save(self.folder, self.state, extra)
+
+    def _stopped(self, signal: int) -> Stopped:
+        log.info("stopped and saved at step %d of %d", self.state.step, self.parts.length.total_steps)
+        return Stopped(signal)
 
     def _count_time(self, began: float) -> None:
         if self.parts.device.type == "cuda":

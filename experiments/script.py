@@ -1,19 +1,25 @@
 """The command line of the scripts: names first, then `key=value` settings; one clear line for each mistake."""
 
+from experiments import quiet_start  # before the others, see there
+
+# isort: split
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, Field, ValidationError
 
 from data.broken import BrokenImage
+from data.plain_files import Unreadable, parse_yaml
 from experiments.errors import UserError, known, nearest
 from experiments.host import keep_memory
+from experiments.machine_limits import explained
 from experiments.paths import default_outputs
+from experiments.printable import one_line
 from experiments.progress import console_log
 from experiments.settings import Strict, explain
+from experiments.storage import faults_told
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -40,18 +46,20 @@ def run(description: str, arguments: Sequence[str], command: Callable[[Words], N
     Args:
         needs_words: whether a script called without any argument shows its help instead of working.
 
-    0: done. 2: a mistake of the user's, one line on standard error. Anything else that is raised is a bug and passes.
+    0: done. 2: a mistake of the user's, 1: the disk refused something, either in one line on standard error. Anything
+    else that is raised is a bug and passes.
     """
+    quiet_start.over()
     if (needs_words and not arguments) or "-h" in arguments or "--help" in arguments:
         print(description.strip())
         return 0 if arguments else 2
     keep_memory()
     try:
-        with console_log(None):
+        with console_log(None), faults_told(), explained(UserError):
             command(split(arguments))
     except (UserError, BrokenImage) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
+        return getattr(error, "code", UserError.code)
     except KeyboardInterrupt:
         return 130
     return 0
@@ -104,8 +112,8 @@ def settings(values: dict[str, str], kind: type[S]) -> S:
             raise UserError(f"{key} is not a setting of this script. {nearest(key, fields)}{known(fields)}")
         group, _, name = key.rpartition(".")
         try:
-            (read.setdefault(group, {}) if group else read)[name] = yaml.safe_load(text)
-        except yaml.YAMLError:
+            (read.setdefault(group, {}) if group else read)[name] = parse_yaml(text)
+        except Unreadable:
             raise UserError(f"{key}={text} cannot be read; write key=value, lists as [a,b]") from None
     try:
         return kind.model_validate(read)

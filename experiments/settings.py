@@ -6,12 +6,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from experiments import probes
 from experiments.errors import UserError, known, nearest
+from experiments.names import check_names
 from experiments.written import written
 
 # The same names as models.initialize.Scheme, whose module would bring PyTorch into `--help`; a test compares them.
 Scheme = Literal["he", "xavier", "normal", "pytorch"]
+MANY = 1024  # threads or processes: beyond it the operating system refuses them, and the process ends without a word
 Share = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[int, Field(gt=0)]
+Positive = Annotated[int, Field(gt=0, lt=2**31)]  # more does not fit into PyTorch's sizes everywhere
 PositiveReal = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -72,15 +74,16 @@ class Settings(Strict):
     initialization: InitializationSettings
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     epochs: Positive | None
-    steps: Annotated[int, Field(ge=0)] | None  # 0: evaluated as it is
+    steps: Annotated[int, Field(ge=0, lt=2**31)] | None  # 0: evaluated as it is
     batch_size: Positive
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda|cuda:\d+)$")]
     precision: Literal["float32", "bfloat16", "float16"]
     tf32: bool
     compile: Literal["auto", True, False]
     cuda_graphs: bool
-    threads: Positive | None
-    workers: Annotated[int, Field(ge=0)] | None
+    deterministic: bool
+    threads: Annotated[int, Field(gt=0, le=MANY)] | None
+    workers: Annotated[int, Field(ge=0, le=MANY)] | None
     train_evaluation: Positive | None
     evaluation_batch_size: Positive
     log_every: Positive
@@ -101,6 +104,7 @@ class Settings(Strict):
             settings = cls.model_validate(config)
         except ValidationError as error:
             raise UserError(explain(error)) from None
+        check_names(config)
         budget(config)
         if settings.recipe.nesterov and settings.recipe.momentum == 0:
             raise UserError("recipe.nesterov=true needs a momentum: set recipe.momentum=0.9 or recipe.nesterov=false")

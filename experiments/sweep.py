@@ -1,11 +1,14 @@
 """A sweep's outcome, read back from its run folders: launchers may have run the jobs in any process on any machine."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from data.plain_files import Unreadable, read_json
 from experiments import atomic, identity, result
 from experiments.command_line import Plan
+from experiments.errors import UserError
 
 EXIT_CODES = {"finished": 0, "diverged": 0, "refused": 2, "failed": 1, "not run": 1, "interrupted": 1}
 
@@ -17,9 +20,10 @@ def _failure_file(config: dict[str, Any]) -> Path:
 def note_failure(config: dict[str, Any], status: str, error: str) -> dict[str, Any]:
     """Leave a note for the summary; the run's own folder may not exist."""
     path = _failure_file(config)
-    path.parent.mkdir(parents=True, exist_ok=True)
     note = {"status": status, "error": error}
-    atomic.write_text(path, json.dumps(note))
+    with suppress(OSError):  # of a disk that is full the run itself has told
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write_text(path, json.dumps(note))
     return note
 
 
@@ -30,12 +34,14 @@ def forget_failure(config: dict[str, Any]) -> None:
 
 def outcome(config: dict[str, Any]) -> dict[str, Any]:
     """The status of one run, with its result or its error."""
-    finished = result.read(identity.folder(config))
-    if finished is not None:
-        return finished
     try:
-        return json.loads(_failure_file(config).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        finished = result.read(identity.folder(config))
+        if finished is not None:
+            return finished
+        return read_json(_failure_file(config))
+    except UserError as error:
+        return {"status": "refused", "error": str(error)}
+    except (FileNotFoundError, Unreadable):  # a damaged note says no more than none
         return {"status": "interrupted" if identity.folder(config).exists() else "not run"}
 
 

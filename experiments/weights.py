@@ -1,5 +1,6 @@
 """A network's weights and buffers as a safetensors file, which executes nothing when it is read."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -22,14 +23,20 @@ def write(path: Path, model: nn.Module, about: dict[str, Any]) -> None:
     atomic.write(path, lambda file: file.write(content))
 
 
-def read(path: Path, model: nn.Module) -> None:
+def read(path: Path, model: nn.Module, digest: str | None = None) -> None:
     """Put the content of `path` into `model`.
+
+    Args:
+        digest: the SHA-256 that the file must have, where it is known: safetensors itself keeps none.
 
     Raises:
         UserError: when the file is missing, damaged, or of another network.
     """
     try:
-        model.load_state_dict(safetensors.torch.load_file(path))
+        content = path.read_bytes()
+        if digest is not None and hashlib.sha256(content).hexdigest() != digest:
+            raise UserError(f"{path} is damaged (it is not what was written); make it again")
+        model.load_state_dict(safetensors.torch.load(content))
     except FileNotFoundError:
         raise UserError(f"{path} is missing; make it again") from None
     except (OSError, safetensors.SafetensorError) as error:

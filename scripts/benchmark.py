@@ -5,12 +5,13 @@
 Works on made images: nothing is downloaded. About 20 minutes on two CPU cores, on which
 nothing else should run meanwhile.
 
-    parts=[machine,training,operators,growth,images,programs]
+    parts=[machine,training,operators,growth,deterministic,images,programs]
         machine    matrix products and copies a second
         training   each network and norm, in rounds: normlab as train.py works, the same network trained the usual way
                    (PIL images, DataLoader, eager float32), the bare network on one batch, and the machine
         operators  where the time of a step goes
         growth     normlab's time for an image against training images, depth and batch size
+        deterministic   what deterministic=true costs networks with bn
         images     JPEG files decoded as training sees them, against torchvision's decoder alone
         programs   start-up, sweeps, comparisons of many runs
     models=[resnet20,small_cnn,mlp,resnet18]

@@ -27,6 +27,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # so that it runs from a checkout not installed
 
 from experiments.errors import UserError
+from experiments.storage import faults_told
 
 
 def main(arguments: list[str]) -> int:
@@ -40,11 +41,11 @@ def main(arguments: list[str]) -> int:
         from experiments.progress import console_log
         from experiments.reproduce.command import reproduce  # after --help, which is quick
 
-        with console_log(None):
+        with console_log(None), faults_told():
             return reproduce(arguments)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return error.code
     except KeyboardInterrupt:
         return 130
     finally:

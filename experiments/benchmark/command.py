@@ -10,7 +10,17 @@ from types import ModuleType
 from typing import Any
 
 from experiments import atomic, script
-from experiments.benchmark import compare, figure, growth, image_files, operators, result, table, training
+from experiments.benchmark import (
+    compare,
+    deterministic,
+    figure,
+    growth,
+    image_files,
+    operators,
+    result,
+    table,
+    training,
+)
 from experiments.benchmark.numbers import spread
 from experiments.benchmark.processes import ContenderFailed, Process, Processes
 from experiments.benchmark.settings import BenchmarkSettings
@@ -22,6 +32,7 @@ KINDS = {  # of the processes that a part asks
     "training": ("machine", "normlab", "usual", "bare"),
     "operators": ("operators",),
     "growth": ("normlab",),
+    "deterministic": ("normlab",),
     "images": (),
     "programs": (),
 }
@@ -102,6 +113,7 @@ def measure(settings: BenchmarkSettings) -> dict[str, Any]:
         part("training", lambda: training.measure(settings, processes, device_type))
         part("operators", lambda: operators.measure(settings, processes, device_type))
         part("growth", lambda: growth.measure(settings, processes, device_type))
+        part("deterministic", lambda: deterministic.measure(settings, processes, device_type))
     part("images", lambda: image_files.measure(settings))
     part("programs", lambda: _programs().measure(settings))
     content["seconds"]["all"] = time.perf_counter() - began

@@ -11,6 +11,7 @@ from torch import nn
 from experiments import identity
 from experiments.benchmark.cases import Case
 from experiments.benchmark.clock import synchronize
+from experiments.device import configure
 from experiments.job import build_parts
 from experiments.run import Run
 from experiments.scores import Scorer, Scores
@@ -56,6 +57,8 @@ class Normlab:
 
     def measure(self) -> dict[str, float]:
         """An epoch: `seconds`, and of these `training` (optimizer steps alone) and `evaluation`."""
+        settings = self._parts.settings
+        configure(self._parts.device, settings.tf32, settings.deterministic)  # another run of this process may differ
         training, evaluation = self._run.train_seconds, self._scorer.seconds
         began = time.perf_counter()
         for _ in range(self._parts.length.steps_per_epoch):

@@ -7,6 +7,7 @@ from typing import Any
 
 from experiments import atomic
 from experiments.errors import UserError
+from experiments.plain_files import read_json
 
 KIND = "normlab benchmark"
 SCHEMA = 1
@@ -33,11 +34,9 @@ def read(path: Path) -> dict[str, Any]:
         UserError: when there is none, or when it is something else.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path, "name the JSON file of a benchmark")
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); name the JSON file of a benchmark") from None
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        raise UserError(f"{path} is no benchmark: it is not JSON; name the file that a benchmark wrote") from None
     if not isinstance(content, dict) or content.get("kind") != KIND:
         raise UserError(f"{path} is no benchmark; name the JSON file that a benchmark wrote")
     if content.get("schema") != SCHEMA:

@@ -9,7 +9,7 @@ from experiments.errors import UserError, known, nearest
 from experiments.script import ScriptPaths
 from experiments.settings import Positive, Strict
 
-Part = Literal["machine", "training", "operators", "growth", "images", "programs"]
+Part = Literal["machine", "training", "operators", "growth", "deterministic", "images", "programs"]
 Model = Literal["resnet20", "small_cnn", "mlp", "resnet18"]
 PARTS: tuple[Part, ...] = get_args(Part)
 MODELS: tuple[Model, ...] = get_args(Model)

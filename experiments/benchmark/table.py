@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from experiments.benchmark import image_files, operators
+from experiments.benchmark import deterministic, image_files, operators
 from experiments.benchmark.numbers import RATIOS
 
 
@@ -18,6 +18,8 @@ def text(content: dict[str, Any]) -> str:
         parts.append("\n".join(operators.lines(content["operators"])))
     if content.get("growth"):
         parts.append(_growth(content["growth"]))
+    if content.get("deterministic"):
+        parts.append("\n".join(deterministic.lines(content["deterministic"])))
     if content.get("images"):
         parts.append("\n".join(image_files.lines(content["images"])))
     parts.append("seconds: " + ", ".join(f"{part} {seconds:.0f}" for part, seconds in content["seconds"].items()))

@@ -20,6 +20,8 @@ from typing import Any
 
 import torch
 
+from data.plain_files import Unreadable, read_json
+from data.sealed import seal
 from experiments import atomic, code_versions
 from experiments.checks import registry
 from experiments.checks.made_up_numbers import seeded
@@ -61,7 +63,7 @@ def run_checks(names: Sequence[str] | None, outputs: Path) -> list[dict[str, Any
                 "code": code,
                 "torch": torch.__version__,
             }
-            atomic.write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+            atomic.write_text(path, json.dumps(seal(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
         log.info(
             "%-*s  %-5s  %8s  %s",
             width, name, "right" if content["holds"] else "wrong",
@@ -84,11 +86,11 @@ def version(check: Check) -> str:
 def read(path: Path) -> dict[str, Any] | None:
     """What a check left, or None where it has not run, or its file is damaged or of another version's form."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        content = read_json(path)
+    except (FileNotFoundError, Unreadable):
         return None
     whole = isinstance(content, dict) and content.get("schema") == SCHEMA and set(KEYS) <= set(content)
-    return content if whole else None
+    return {key: content[key] for key in KEYS} if whole else None
 
 
 def _found(name: str, check: Check) -> dict[str, Any]:

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from data.plain_files import Unreadable, parse_yaml
 from experiments.compare.differing import flat, same, shown
 from experiments.errors import UserError, nearest
 from experiments.finished import read_config
@@ -69,8 +68,8 @@ def _matching(filters: dict[str, Any], runs: dict[Path, dict[str, Any]], outputs
 def _values(key: str, text: str) -> list[Any]:
     """The values that a word lists, read as YAML; `1e-3` is a number too, as it is for a run's command line."""
     try:
-        found = yaml.safe_load(f"[{text}]")
-    except yaml.YAMLError:
+        found = parse_yaml(f"[{text}]")
+    except Unreadable:
         raise UserError(f"{key}={text} cannot be read; write key=value or key=value,value, lists as [a,b]") from None
     return [_number(value) for value in found]
 

@@ -1,6 +1,5 @@
 """The inference modes of the compared runs beside each other, where `scripts/evaluate.py` has left `modes.json`."""
 
-import json
 import logging
 import statistics
 from collections.abc import Sequence
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from data.plain_files import read_json
 from experiments.finished import FinishedRun
 from experiments.inference.battery import SCHEMA
 from experiments.inference.modes import KINDS, Kind, words_of
@@ -61,13 +61,13 @@ def read_modes(folder: Path) -> dict[str, dict[str, Any]]:
     A file that this version cannot read is left out too, with a word on the console: the comparison does not need it.
     """
     try:
-        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        content = read_json(folder / FILE)
         if content["schema"] != SCHEMA:
             raise ValueError(f"schema {content['schema']}")
         return {row["code"]: row for row in content["modes"] if row["mode"] in KINDS}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         log.info("%s is left out, it cannot be read (%s)", folder / FILE, error)
         return {}
 

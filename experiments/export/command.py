@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from data.sealed import seal
 from data.split_images import SplitImages
 from experiments import atomic, build, folders, weights
 from experiments.device import describe as name_of
@@ -105,7 +106,7 @@ def _contiguous(model: nn.Module) -> nn.Module:
 
 
 def _write_description(folder: Path, description: dict[str, Any]) -> None:
-    atomic.write_text(folder / DESCRIPTION, json.dumps(description, indent=2, ensure_ascii=False) + "\n")
+    atomic.write_text(folder / DESCRIPTION, json.dumps(seal(description), indent=2, ensure_ascii=False) + "\n")
 
 
 def _description(

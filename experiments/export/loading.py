@@ -1,20 +1,47 @@
 """An exported network back in PyTorch, from its own folder alone."""
 
-import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import nn
 
 from experiments import build, weights
 from experiments.errors import UserError
 from experiments.export.preprocessing import attached
+from experiments.plain_files import read_json
+from experiments.settings import Positive, explain
 from models.fold import folded
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "config.json"
 FORMAT, VERSION = "normlab export", 1
 # Weights come from the file: what they start from is of no account.
 ANY_START = {"seed": 0, "initialization": {"scheme": "he", "gain": 1.0, "std": 0.01, "zero_gamma": False}}
+
+
+class _Loose(BaseModel):
+    """Checks what is read here; other keys pass."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+
+class _Network(_Loose):
+    norm: dict[str, Any]
+    model: dict[str, Any]
+    image_shape: Annotated[list[Positive], Field(min_length=3, max_length=3)]
+    num_classes: Positive
+    folded: bool
+
+
+class _Preprocessing(_Loose):
+    included: bool
+    offset: list[float]
+    factor: list[float]
+
+
+class _Description(_Loose):
+    network: _Network
+    preprocessing: _Preprocessing
 
 
 def load(folder: str | Path) -> nn.Module:
@@ -29,10 +56,14 @@ def load(folder: str | Path) -> nn.Module:
     description = read_description(folder)
     network = description["network"]
     config = {"norm": network["norm"], "model": network["model"], **ANY_START}
-    model = build.network(config, tuple(network["image_shape"]), network["num_classes"])
+    try:
+        model = build.network(config, tuple(network["image_shape"]), network["num_classes"])
+    except (RuntimeError, MemoryError, OverflowError) as error:  # of sizes that no machine has room for
+        reason = " ".join(str(error).split())
+        raise UserError(f"{folder / DESCRIPTION} describes no network that can be built ({reason[:200]})") from None
     if network["folded"]:
         model = folded(model).model
-    weights.read(folder / WEIGHTS, model)
+    weights.read(folder / WEIGHTS, model, description.get("files", {}).get(WEIGHTS, {}).get("sha256"))
     return attached(model, description["preprocessing"]).eval()
 
 
@@ -44,12 +75,14 @@ def read_description(folder: Path) -> dict[str, Any]:
     """
     path = folder / DESCRIPTION
     try:
-        description = json.loads(path.read_text(encoding="utf-8"))
+        description = read_json(path, "export the run again")
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{path} is missing: {folder} holds no export") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise UserError(f"{path} is damaged ({error}); export the run again") from None
     found = (description.get("format"), description.get("version")) if isinstance(description, dict) else (None, None)
     if found != (FORMAT, VERSION):
         raise UserError(f"{path} is {found[0]} {found[1]}, this version of normlab reads {FORMAT} {VERSION}")
+    try:
+        _Description.model_validate(description)
+    except ValidationError as error:
+        raise UserError(f"{path} is damaged ({explain(error)}); export the run again") from None
     return description

@@ -14,6 +14,7 @@ from experiments.finished import FinishedRun, find_runs, open_run, restore
 from experiments.inference import files, table
 from experiments.inference.battery import Request, measure, passes
 from experiments.inference.modes import KINDS
+from experiments.lock import locked
 from experiments.settings import Positive, Strict
 
 Name = Literal["all", "running", "precise", "batch", "sorted", "whole"]
@@ -44,7 +45,8 @@ def evaluate_runs(words: script.Words) -> None:
     """Measure each run that is named, print what was found and write its files.
 
     Raises:
-        UserError: for the first mistake; all runs are opened before the first is measured.
+        UserError: for the first mistake, and for a run that another process is at work on; all runs are opened before
+            the first is measured.
     """
     settings = script.settings(words.values, EvaluationSettings)
     if not words.names:
@@ -54,11 +56,15 @@ def evaluate_runs(words: script.Words) -> None:
     for number, run in enumerate(runs):
         if number:
             log.info("")
-        evaluate(run, settings, settings.paths.data)
+        with locked(run.folder):
+            evaluate(run, settings, settings.paths.data)
 
 
 def evaluate(run: FinishedRun, settings: EvaluationSettings, data: str | None) -> None:
-    """Measure one run, print what was found and write its files; `data` is where the datasets are, if elsewhere.
+    """Measure one run, print what was found and write its files.
+
+    Args:
+        run: whose folder the caller has locked. data: where the datasets are, if elsewhere.
 
     Raises:
         UserError: when the run's images are not there, or are others.

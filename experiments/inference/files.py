@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from data.sealed import seal
 from experiments import atomic
 from experiments.inference.figure import picture
 from experiments.inference.scoring import METRICS
@@ -17,17 +18,19 @@ SUFFIX = ".modes"  # of the event file
 
 
 def write(folder: Path, content: dict[str, Any], step: int) -> list[Path]:
-    """Write or replace the files; returns their paths.
+    """Write or replace the files, and remove what a process that was killed here has left; returns their paths.
 
     Args:
+        folder: locked by the caller (experiments.lock), so that nobody else is at it.
         step: the run's last optimizer step, at which TensorBoard shows what has no batch size.
     """
     drawing = picture(content)
     numbers, png, svg = (folder / f"modes.{ending}" for ending in ("json", "png", "svg"))
+    atomic.clear(folder)
     atomic.write(png, lambda file: file.write(drawing.png))
     atomic.write_text(svg, drawing.svg)
     events = _write_events(folder, content, step, drawing.pixels)
-    atomic.write_text(numbers, json.dumps(content, indent=2, allow_nan=False) + "\n")
+    atomic.write_text(numbers, json.dumps(seal(content), indent=2, allow_nan=False) + "\n")
     return [numbers, png, svg, events]
 
 
@@ -51,7 +54,7 @@ def _write_events(folder: Path, content: dict[str, Any], step: int, pixels: np.n
     """An event file with the scalars and the picture, moved into place whole; an older one of ours goes."""
     from torch.utils.tensorboard import SummaryWriter
 
-    aside = Path(tempfile.mkdtemp(prefix=".modes.", dir=folder))
+    aside = Path(tempfile.mkdtemp(prefix=".modes.", suffix=".tmp", dir=folder))
     try:
         board = SummaryWriter(str(aside), filename_suffix=SUFFIX)
         for name, place, value in scalars(content, step):

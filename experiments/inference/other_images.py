@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from data.dataset import Dataset
+from data.plain_files import read_yaml
 from data.split_images import SplitImages
 from experiments import build
 from experiments.command_line import options, plan
@@ -59,7 +59,7 @@ def _option(settings: dict[str, Any], datasets: Iterable[str]) -> str:
     """The option that a run's settings came from, whose name they may have changed (`dataset.name=…`)."""
     if settings["name"] in datasets:
         return settings["name"]
-    loaders = {name: yaml.safe_load((CONF / "dataset" / f"{name}.yaml").read_text("utf-8")) for name in datasets}
+    loaders = {name: read_yaml(CONF / "dataset" / f"{name}.yaml") for name in datasets}
     found = [name for name, leaf in loaders.items() if leaf.get("_target_") == settings["_target_"]]
     return found[0] if found else settings["name"]
 

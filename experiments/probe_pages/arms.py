@@ -1,6 +1,5 @@
 """Runs with probes, finished or not, put together into arms: the seeds of a configuration."""
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,7 +55,7 @@ def open_arms(folders: Sequence[Path]) -> list[Arm]:
         log.info("%d of %d runs had no probes and are left out: %s", len(without), len(folders), some)
     groups: dict[str, list[ProbedRun]] = {}
     for folder in probed:
-        run = ProbedRun(folder, configs[folder], _curves(folder, configs[folder]["probes"]), _result(folder))
+        run = ProbedRun(folder, configs[folder], _curves(folder, configs[folder]["probes"]), result.read(folder))
         groups.setdefault(identity.group(run.config), []).append(run)
     names = arm_names([runs[0].config for runs in groups.values()])
     return [Arm(name, _by_seed(runs)) for name, runs in zip(names, groups.values(), strict=True)]
@@ -76,13 +75,3 @@ def _curves(folder: Path, probes: Sequence[str]) -> dict[str, Curve]:
     if not any(name.startswith(f"{probe}/") for probe in probes for name in curves) and result.read(folder) is None:
         raise UserError(f"{folder} has no measurement of its probes on disk yet; wait for its next checkpoint")
     return curves
-
-
-def _result(folder: Path) -> dict[str, Any] | None:
-    try:
-        found = result.read(folder)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{folder / 'result.json'} is damaged ({error}); remove it and repeat the run") from None
-    if found is not None and (not isinstance(found, dict) or found.get("schema") != result.SCHEMA):
-        raise UserError(f"{folder / 'result.json'} was written by another version of normlab; repeat the run with this")
-    return found

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup, escape
 
+from experiments.report.figure_words import make_plain
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -138,6 +140,7 @@ def _painted(paint: Callable[["Figure"], None], width: float, height: float) -> 
 
     figure = Figure(figsize=(width, height), layout="constrained")
     paint(figure)
+    make_plain(figure)
     return figure
 
 
@@ -177,4 +180,4 @@ def inline(document: str, name: str, label: str) -> Markup:
     assert view is not None, head
     rest = rest.replace("xlink:href=", "href=")
     rest = re.sub(r'(\bid="|href="#|url\(#)', rf"\1{name}-", rest)
-    return Markup(f'<svg viewBox="{view[1]}" role="img" aria-label="{escape(label)}">{rest.strip()}')
+    return Markup(f'<svg viewBox="{view[1]}" role="img" aria-label="{escape(label)}">{rest.strip()}')  # noqa: S704 - of matplotlib, which draws words as paths

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from experiments import result
 from experiments.errors import UserError
 from experiments.record import HEADER
 
@@ -28,17 +29,15 @@ def read_curves(folder: Path) -> dict[str, Curve]:
         UserError: when the file is missing or damaged.
     """
     path = folder / "metrics.csv"
+    content = result.file_of(folder, path.name, result.read(folder))
     points: dict[str, list[tuple[int, int, float]]] = {}
     try:
-        with open(path, encoding="utf-8", newline="") as file:
-            text = file.read()
+        text = content.decode()
         if not text.startswith(HEADER):
             raise ValueError("its first line is not the one expected")
         lines = text[len(HEADER) : text.rindex("\n") + 1].splitlines()
         for step, epoch, name, value in csv.reader(lines):
             points.setdefault(name, []).append((int(step), int(epoch), float(value)))
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; remove {folder} and repeat the run") from None
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise UserError(f"{path} is damaged ({error}); remove {folder} and repeat the run") from None
     return {name: Curve(*(np.array(column) for column in zip(*rows, strict=True))) for name, rows in points.items()}

@@ -12,7 +12,7 @@ from experiments.site.sources import KEPT, Sources
 from experiments.site.state import State, digest, digests, look
 from experiments.site.state import read as read_state
 from experiments.site.state import write as write_state
-from experiments.site.write import Written, check_place, intact, write_pages
+from experiments.site.write import Written, alone, check_place, intact, write_pages
 from experiments.studies.decided import Decided
 
 HERE = Path(__file__).resolve().parent
@@ -68,7 +68,8 @@ def build(outputs: Path, folder: Path, kept: Path = KEPT, judge: Judge = judge) 
     now = look([*fixed, *map(Path, before.runs)], before)
     if digests(now) == digests(before.inputs) and intact(folder, before):
         if now != before.inputs:  # touched, or copied
-            write_state(folder, State(now, before.runs, before.pages))
+            with alone(folder):
+                write_state(folder, State(now, before.runs, before.pages))
         return Report(folder, Written((), len(before.pages), ()))
     found = sources.read(outputs, kept)
     claims = rows(judge(found), found.summaries)
@@ -77,9 +78,10 @@ def build(outputs: Path, folder: Path, kept: Path = KEPT, judge: Judge = judge) 
     state = State(look([*fixed, *map(Path, runs)], before), runs, before.pages)
     known = digests(state.inputs)
     pages = all_pages(found, claims, outputs, folder, known)
-    folder.mkdir(parents=True, exist_ok=True)
-    written = write_pages(folder, pages, state, digest([known[str(path)] for path in _files(EXPERIMENTS, PAGE_CODE)]))
-    write_state(folder, state)
+    with alone(folder):
+        code = digest([known[str(path)] for path in _files(EXPERIMENTS, PAGE_CODE)])
+        written = write_pages(folder, pages, state, code)
+        write_state(folder, state)
     counts = {name: sum(row["state"] == name for row in claims) for name in STATES}
     return Report(folder, written, counts, found.left_out)
 

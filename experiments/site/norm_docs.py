@@ -12,8 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from data.plain_files import read_yaml
 from experiments.paths import CONF
 
 ROOT = CONF.parent
@@ -36,7 +35,7 @@ class NormDocs:
 
 def norm_docs(norm: str) -> NormDocs:
     """The docstring of the file that the norm `norm` of conf/norm is made by."""
-    target = yaml.safe_load((CONF / "norm" / f"{norm}.yaml").read_text(encoding="utf-8"))["_target_"]
+    target = read_yaml(CONF / "norm" / f"{norm}.yaml")["_target_"]
     return parsed(_docstring(target))
 
 

@@ -4,8 +4,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from data.plain_files import read_yaml
 from experiments.paths import CONF
 from experiments.site import study_file
 from experiments.site.norm_docs import norm_docs
@@ -32,7 +31,7 @@ def names() -> list[str]:
 
 def cards() -> dict[str, dict[str, str]]:
     """What each norm is good for (`helps`) and its limits, by name."""
-    return yaml.safe_load(CARDS.read_text(encoding="utf-8"))
+    return read_yaml(CARDS)
 
 
 def in_cost() -> set[str | None]:
@@ -49,7 +48,7 @@ def values(
     norm: str, card: Mapping[str, str] | None, summaries: Summaries, costed: Collection[str | None]
 ) -> dict[str, Any]:
     """What the template norm.html shows; `costed`: the norms whose cost a study measures."""
-    settings = yaml.safe_load((CONF / "norm" / f"{norm}.yaml").read_text(encoding="utf-8"))
+    settings = read_yaml(CONF / "norm" / f"{norm}.yaml")
     return {
         "norm": norm,
         "docs": norm_docs(norm).as_values(),

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from experiments import result
+
 LARGEST = 1e12  # what lies beyond is no curve to look at
 MOST = 80  # points of a line, of longer ones every second, third, …
 Points = dict[int, float]  # values by step
@@ -27,11 +29,15 @@ class Line:
 
 
 def read_points(path: Path, names: Sequence[str]) -> dict[str, Points]:
-    """Finite values of the curves `names` in a run's metrics.csv; a file that is not there has none."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+    """Finite values of the curves `names` in a run's metrics.csv; a file that is not there has none.
+
+    Raises:
+        UserError: when it is not what the run wrote.
+    """
+    if not path.exists():
         return {}
+    content = result.file_of(path.parent, path.name, result.read(path.parent))
+    text = content.decode(errors="replace")  # of results that vouch for no file
     wanted = "|".join(map(re.escape, names))
     found: dict[str, Points] = {}
     for step, name, value in re.findall(rf"^(\d+),\d+,({wanted}),(\S+)$", text, re.MULTILINE):

@@ -4,14 +4,15 @@ What was made here stands in the outputs folder; what is kept was made once, by 
 comes with normlab. Numbers made here go first; kept ones stand in for those that are not there or not complete.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from data.sealed import SEAL
+from experiments import plain_files
 from experiments.errors import UserError
 from experiments.settings import explain
 from experiments.studies import study
@@ -39,7 +40,7 @@ class _Metric(_Loose):
 
 class _Run(_Loose):
     status: str
-    folder: str | None
+    folder: Annotated[str, Field(pattern=r"^[^/\\.][^/\\]*$")] | None  # the name of one, and no way to elsewhere
 
 
 class _Arm(_Loose):
@@ -152,13 +153,10 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         UserError: when it cannot be read.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} is damaged ({error}); remove it and repeat what wrote it") from None
+    content = plain_files.read_json(path, "remove it and repeat what wrote it")
     if not isinstance(content, dict):
         raise UserError(f"{path} is damaged (no object in it); remove it and repeat what wrote it")
-    return content
+    return {key: value for key, value in content.items() if key != SEAL}
 
 
 def _check(kind: type[BaseModel], content: dict[str, Any], path: Path) -> None:

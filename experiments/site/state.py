@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from data.plain_files import read_json
 from experiments import atomic
 
 NAME = ".report.json"
@@ -31,9 +32,10 @@ class State:
 def read(folder: Path) -> State:
     """The state of the report in `folder`; a new one where there is none, or none that this version can read."""
     try:
-        content = json.loads((folder / NAME).read_text(encoding="utf-8"))
-        if content["schema"] == SCHEMA:
-            return State(content["inputs"], content["runs"], content["pages"])
+        content = read_json(folder / NAME)
+        found = content["inputs"], content["runs"], content["pages"]
+        if content["schema"] == SCHEMA and [type(one) for one in found] == [dict, list, dict]:
+            return State(*found)
     except (OSError, ValueError, KeyError, TypeError):
         pass
     return State()

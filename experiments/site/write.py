@@ -1,8 +1,11 @@
 """The report's folder: pages whose inputs changed are written, stale ones removed, and nothing else is touched."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from filelock import FileLock
 
 from experiments import atomic
 from experiments.errors import UserError
@@ -12,7 +15,8 @@ from experiments.site.pages import MARK, Page
 from experiments.site.state import NAME, State, digest, stamp_of
 
 FOLDERS = ("studies", "norms")
-OURS = ("index.html", "checks.html", NAME, ".*.tmp", *FOLDERS)
+LOCK, ASIDE = ".lock", ".*.tmp"  # the names of what is not whole yet, as in `experiments.atomic`
+OURS = ("index.html", "checks.html", NAME, LOCK, ASIDE, *FOLDERS)
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,30 @@ def check_place(folder: Path) -> None:
     """
     check_outputs(str(folder), "out")
     check_replaceable(folder, OURS)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Inside, this process alone writes to the folder, which is made where it is missing; another one is waited for.
+
+    What processes have left here that were killed is removed first.
+
+    Raises:
+        UserError: when the folder cannot be locked.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except OSError as error:
+        raise UserError(f"out={folder} cannot be locked ({error.strerror}); name a folder elsewhere") from error
+    try:
+        for place in (folder, *(folder / name for name in FOLDERS)):
+            for abandoned in place.glob(ASIDE):
+                abandoned.unlink()
+        yield
+    finally:
+        lock.release()
 
 
 def intact(folder: Path, state: State) -> bool:

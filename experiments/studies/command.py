@@ -8,6 +8,7 @@ from typing import Any
 from experiments import identity
 from experiments.errors import UserError
 from experiments.launch import carry_out
+from experiments.printable import one_line
 from experiments.studies.evaluation import evaluate_runs
 from experiments.studies.grid import Grid, grid
 from experiments.studies.outcome import conclude
@@ -32,8 +33,8 @@ def run_study(study: Grid, arguments: Sequence[str], job: Callable[[], Any]) -> 
         evaluate_runs(study)
         conclude(study)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
+        return error.code
     except KeyboardInterrupt:
         return 130
     return code

@@ -8,11 +8,13 @@ import yaml
 from pydantic import ValidationError
 
 from experiments.errors import UserError, known, nearest
+from experiments.plain_files import read_yaml
 from experiments.studies.claim import Claim
 from experiments.studies.known_studies import known_studies
 from experiments.studies.ledger_fits import check_fits
 
 LEDGER = Path(__file__).with_name("ledger.yaml")
+SCHEMA = 1
 
 
 def load(checks: Collection[str] | None = None) -> dict[str, Claim]:
@@ -34,14 +36,20 @@ def read(path: Path = LEDGER) -> dict[str, Claim]:
     """The claims of a file, each checked by itself alone.
 
     Raises:
-        UserError: when the file cannot be read, an id stands there twice, or a row is malformed.
+        UserError: when the file cannot be read or is of another version, an id stands there twice, or a row is
+            malformed.
     """
     try:
-        rows = yaml.load(path.read_text(encoding="utf-8"), Loader=_Unique)
-    except (OSError, yaml.YAMLError) as error:
-        raise UserError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+        rows = read_yaml(path, "mend it", _Unique)
+    except FileNotFoundError:
+        raise UserError(f"{path} cannot be read: there is no such file") from None
     if not isinstance(rows, dict):
         raise UserError(f"{path} must hold claims by id")
+    schema = rows.pop("schema", None)
+    if schema != SCHEMA:
+        raise UserError(
+            f"{path} has schema {schema}, this version of normlab reads {SCHEMA}; take the ledger that comes with it"
+        )
     return {key: _claim(path, key, row) for key, row in rows.items()}
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from data.sealed import seal
 from experiments import atomic
 from experiments.folders import check_replaceable, replaced
 from experiments.report.figure_files import FIGURES, write_figures
@@ -40,7 +41,7 @@ def conclude(grid: Grid) -> None:
     numbers = numbers_of(grid, runs)
     page, drawings = study_page(grid, numbers, runs, folder)
     with replaced(folder) as fresh:
-        atomic.write_text(fresh / "summary.json", json.dumps(numbers, indent=2, ensure_ascii=False) + "\n")
+        atomic.write_text(fresh / "summary.json", json.dumps(seal(numbers), indent=2, ensure_ascii=False) + "\n")
         atomic.write_text(fresh / "index.html", page)
         write_figures(fresh, drawings)
     print("\n".join(table(numbers)))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from experiments.finished import read_predictions
 from experiments.studies.metric import Pair
 from experiments.studies.runs import StudyRun
 
@@ -40,5 +41,5 @@ def _mean_off_diagonal(square: np.ndarray) -> float:
 
 def _predicted(run: StudyRun) -> np.ndarray:
     """The class of each test image, (N,)."""
-    with np.load(run.folder / "predictions.npz") as arrays:
-        return arrays["logits"].argmax(1)
+    test, _ = read_predictions(run.folder, run.result)
+    return test.logits.numpy().argmax(1)

@@ -1,6 +1,5 @@
 """The runs of a study as they stand on disk."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +8,7 @@ from typing import Any
 
 from experiments import identity, result
 from experiments.command_line import Job
-from experiments.errors import UserError
+from experiments.plain_files import read_json
 from experiments.report.metrics import Curve, read_curves
 
 STATUSES = ("finished", "diverged", "not finished")
@@ -46,11 +45,9 @@ class StudyRun:
         """
         path = self.folder / "modes.json"
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            return read_json(path, "remove it and give the study's command again")
         except FileNotFoundError:
             return None
-        except ValueError as error:
-            raise UserError(f"{path} is damaged ({error}); remove it and give the study's command again") from None
 
 
 def read_runs(arms: Mapping[str, list[Job]]) -> dict[str, list[StudyRun]]:

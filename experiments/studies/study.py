@@ -12,16 +12,15 @@ images, by runs like any others, before the arm's seeds are run with it.
 import itertools
 from typing import Annotated, Literal, Self
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from experiments.errors import UserError, known, nearest
 from experiments.paths import CONF
+from experiments.plain_files import read_yaml
 from experiments.settings import Strict, explain
 from experiments.studies.metric import Metric, Pair
 
 SCALES = ("smoke", "cpu", "paper")
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the report reads all studies: the other one takes a second
 Overrides = list[str]
 Levels = Annotated[dict[str, Overrides], Field(min_length=1)]
 Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
@@ -169,9 +168,7 @@ def load(name: str) -> Study:
         raise UserError(f"study={name} does not exist. {nearest(name, names())}{known(names())}")
     path = CONF / "study" / f"{name}.yaml"
     try:
-        study = Study.model_validate(yaml.load(path.read_text(encoding="utf-8"), LOADER))
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+        study = Study.model_validate(read_yaml(path, "mend it"))
     except ValidationError as error:
         raise UserError(f"{path}: {explain(error)}") from None
     _check_levels(study, path.as_posix())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from experiments.compare.pair import Pair
+from experiments.report.figure_words import brief
 from experiments.report.figures import SIDES, Drawing, draw
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def class_figure(pair: Pair, classes: Sequence[str], names: tuple[str, str]) -> 
         rows = np.arange(len(chosen))
         for side, name, colour, shift in zip((pair.a, pair.b), names, SIDES, (-0.2, 0.2), strict=True):
             axes.barh(rows + shift, 100 * side.class_accuracy[chosen], height=0.38, color=colour, label=name)
-        axes.set_yticks(rows, [classes[int(index)] for index in chosen])
+        axes.set_yticks(rows, [brief(classes[int(index)]) for index in chosen])
         axes.set(xlim=(0, 100), xlabel="right, % of the class's test images")
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
@@ -52,7 +53,7 @@ def confusion_figure(pair: Pair, classes: Sequence[str]) -> Drawing:
         image = axes.imshow(difference, cmap="PuOr_r", vmin=-limit, vmax=limit, interpolation="none")
         few = len(classes) <= MOST_NUMBERS
         ticks = np.arange(len(classes)) if len(classes) <= MOST_BARS else np.arange(0, len(classes), 10)
-        labels = [classes[int(index)] for index in ticks]
+        labels = [brief(classes[int(index)]) for index in ticks]
         axes.set_xticks(ticks, labels, rotation=90)
         axes.set_yticks(ticks, labels)
         axes.set(xlabel="predicted", ylabel="true")

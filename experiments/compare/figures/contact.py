@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from experiments.compare.contact import Card, Guess
+from experiments.report.figure_words import brief
 from experiments.report.figures import SIDES, Drawing, draw
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMNS = 6
+LONGEST_NAME = 16  # characters for which a column has room; the page itself has the whole names
 
 
 def contact_figure(cards: Sequence[Card], names: tuple[str, str]) -> Drawing:
@@ -23,7 +25,7 @@ def contact_figure(cards: Sequence[Card], names: tuple[str, str]) -> Drawing:
             image = card.image
             assert image is not None
             axes.imshow(image, cmap="gray" if image.shape[-1] == 1 else None, interpolation="none")
-            axes.set_title(card.true, fontsize=7.5, loc="center", pad=3)
+            axes.set_title(brief(card.true, LONGEST_NAME), fontsize=7.5, loc="center", pad=3)
             axes.set(xticks=[], yticks=[])
             for spine in axes.spines.values():
                 spine.set_visible(False)
@@ -41,4 +43,4 @@ def contact_figure(cards: Sequence[Card], names: tuple[str, str]) -> Drawing:
 
 
 def _said(guess: Guess) -> str:
-    return f"{guess.name}, {100 * guess.probability:.0f} %{' ✓' if guess.right else ''}"
+    return f"{brief(guess.name, LONGEST_NAME)}, {100 * guess.probability:.0f} %{' ✓' if guess.right else ''}"
