@@ -1,4 +1,4 @@
-"""One thread, two kinds of tests that stay out unless they can run, and small runs to look at."""
+"""One thread, kinds of tests that stay out unless they can run or are asked for, and small runs to look at."""
 
 import os
 
@@ -7,6 +7,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # also of the processes that tests start; r
 import errno
 import fcntl
 import io
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from edited_results import of_schema_1
 from PIL import Image
 
 from experiments import identity
@@ -25,6 +27,7 @@ from experiments.job import perform
 from experiments.report import figures
 from experiments.studies import study as study_file
 
+EXAMPLES = 50  # command lines that are made up, unless --examples says how many
 ROOT = Path(__file__).resolve().parents[1]
 # 64 training images in 8 steps an epoch, 21 test images, both awkward for batches of 8
 TINY = (
@@ -44,11 +47,17 @@ TINY = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--network", action="store_true", help="also run the tests that fetch from other machines")
+    parser.addoption("--examples", type=int, default=EXAMPLES, help="made-up command lines in test_any_command_line.py")
+    parser.addoption("--whole", action="store_true", help="every combination in test_same_bits.py, not one of each")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests that cannot run here are left out of the selection, and counted as such, rather than skipped one by one."""
-    left_out = {"network": not config.getoption("--network"), "gpu": not torch.cuda.is_available()}
+    left_out = {
+        "network": not config.getoption("--network"),
+        "whole": not config.getoption("--whole"),
+        "gpu": not torch.cuda.is_available(),
+    }
     marks = [mark for mark, out in left_out.items() if out]
     out = [item for item in items if any(item.get_closest_marker(mark) for mark in marks)]
     if out:
@@ -143,6 +152,20 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return Made(config, identity.folder(config), result)
 
 
+@pytest.fixture
+def marker(tmp_path: Path) -> Path:
+    """Is there when something was run that should not have been."""
+    return tmp_path / "marker"
+
+
+@pytest.fixture
+def strange_run(finished: Made, tmp_path: Path) -> Path:
+    """A finished run's folder, whose result vouches for nothing: who would do harm leaves that out."""
+    folder = Path(shutil.copytree(finished.folder, tmp_path / "outputs" / "runs" / finished.folder.name))
+    of_schema_1(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An outputs folder to be left as it is: bn and none with seeds 0 and 1, and bn in batches of 4 with seed 0."""
@@ -230,13 +253,13 @@ class Said:
 
 @pytest.fixture
 def train_py(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
-    """train_py(*words): what `python train.py *words` does, in this process."""
+    """train_py(*words): what `python train.py *words` does in a folder, in this process."""
     import train
 
-    def run(*words: str) -> Said:
+    def run(*words: str, folder: Path = ROOT) -> Said:
         monkeypatch.setattr(sys, "argv", [str(ROOT / "train.py"), *words])
         monkeypatch.setenv("HYDRA_MAIN_MODULE", "__main__")  # Hydra looks for conf/ beside train.py
-        monkeypatch.chdir(ROOT)
+        monkeypatch.chdir(folder)
         capsys.readouterr()
         code = main(train.job, list(words))
         out, err = capsys.readouterr()

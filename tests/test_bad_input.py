@@ -79,6 +79,32 @@ MISTAKES = {
     "dataset.mean=[0.5]": ("dataset.mean=[0.5]", "3 channels"),
     "dataset.std=[0,1,1]": ("dataset.std=[0", "positive"),
     "dataset.augmentation.crop_padding=-1": ("crop_padding=-1",),
+    "threads=5000": ("threads=5000", "1024"),
+    "norm.eps=inf": ("norm.eps=inf", "finite"),
+    "model=lstm model.gamma=1e308": ("model.gamma=1e+308", "finite"),
+    "model.width=1e308": ("model.width=1e+308",),
+    "model.width=1e9": ("model.width=1000000000.0", "channels"),
+    "model=resnet20 model.depth=2147483642": ("model.depth=2147483642", "2,000 layers"),
+    "model=transformer model.blocks=2147483647": ("model.blocks=2147483647", "1000"),
+    "dataset.num_classes=100000000": ("dataset.num_classes=100000000", "1,000,000"),
+    "dataset.image_size=9223372036854775807": ("dataset.image_size=9223372036854775807", "less than 2147483648"),
+    "dataset.augmentation.crop_padding=9223372036854775808": ("crop_padding=9223372036854775808",),
+    "evaluation_batch_size=9223372036854775808": ("evaluation_batch_size=9223372036854775808", "less than"),
+    # names of folders
+    "norm.name=../../x": ("norm.name='../../x'", "slash"),
+    "dataset.name=a/b": ("dataset.name='a/b'", "slash"),
+    "model.name=": ("model.name=''", "printable"),
+    # settings taken away, and such as stand for others that are not there
+    "~model.norms": ("model.norms is missing",),
+    "~dataset.validation": ("dataset.validation is missing",),
+    "~norm.eps": ("norm.eps is missing",),
+    "~norm.name": ("norm.name='null'",),
+    "model.norms=nan": ("model.norms=nan", "first:K"),
+    "dataset.num_test=${seed:1}": ("dataset.num_test", "another setting"),
+    "seed=${sed}": ("sed",),
+    # more than the machine has
+    "model.width=1.6e7": ("not enough memory on the CPU", "smaller batch_size, model.width"),
+    "dataset.image_size=1000000": ("not enough memory on the CPU", "dataset.image_size"),
     # what does not fit together
     "norm=gn norm.num_groups=7 model.width=0.5": ("norm.num_groups=7", "16 channels", "1, 2, 4, 8, 16"),
     "norm=in dataset.image_size=1 model=mlp": ("InstanceNorm", "norm=ln"),
@@ -100,6 +126,7 @@ MISTAKES = {
     "-m seed=range(0,3,0)": ("name the values",),
     "-m norm=interval(0,1)": ("Interval", "bn, bn_scratch"),
     "-m seed=0,-1": ("seed=-1",),
+    "-m seed=range(0,1000000000)": ("100,000 runs",),
     "hydra.mode=MULTIRUN epochs=1,x": ("epochs=x", "integer"),
 }
 
@@ -142,6 +169,32 @@ def test_a_setting_before_m(train_py, outputs):
     said = train_py(*words_of(outputs), "-m", "seed=0,1")
     assert said.code == 2
     assert_one_line(said.err, "seed=0,1", "-m before all settings")
+
+
+@pytest.mark.parametrize("word", ["--x=a\nb", "norm=a\x1bb", "nörm=ｌｎ\udcff", "norm=" + 70_000 * "x"], ids=range(4))
+def test_a_line_is_one_that_a_terminal_can_show(train_py, outputs, word):
+    said = train_py(*words_of(outputs), word)
+    assert said.code == 2
+    assert_one_line(said.err)
+    assert said.err[:-1].isprintable()
+    assert len(said.err) < 2000
+
+
+def test_hydra_shows_no_settings_with_a_mistake(train_py, outputs):
+    said = train_py("--cfg", "job", *words_of(outputs, "norm=bnn"))
+    assert said.code == 2
+    assert_one_line(said.err, "Did you mean bn?")
+    shown = train_py("--cfg", "job", *words_of(outputs))
+    assert shown.code == 0
+    assert "image_size: 8" in shown.out
+
+
+def test_a_folder_of_images_whose_name_is_too_long(train_py, outputs, tmp_path):
+    words = ("dataset=folder", f"dataset.folder={300 * 'x'}", f"paths.data={tmp_path}", f"paths.outputs={outputs}")
+    said = train_py(*words)
+    assert said.code == 2
+    assert_one_line(said.err, "dataset: File name too long")
+    assert not outputs.exists()
 
 
 @pytest.mark.parametrize("multirun", [(), ("-m",)])

@@ -132,7 +132,7 @@ def test_two_benchmarks_are_compared_case_by_case() -> None:
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [(None, "cannot be read"), ("no", "not JSON"), ("[]", "no benchmark"), ('{"kind": "normlab benchmark"}', "schema")],
+    [(None, "cannot be read"), ("no", "no JSON"), ("[]", "no benchmark"), ('{"kind": "normlab benchmark"}', "schema")],
 )
 def test_another_file_is_no_benchmark(tmp_path: Path, text: str | None, says: str) -> None:
     path = tmp_path / "old.json"
@@ -165,7 +165,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path]:
     out = tmp_path_factory.mktemp("benchmark") / "new"
     words = [
         "quick=true",
-        "parts=[machine,training,operators,growth]",
+        "parts=[machine,training,operators,growth,deterministic]",
         "models=[mlp]",
         "norms=[bn]",
         "device=cpu",
@@ -203,6 +203,9 @@ def test_a_quick_benchmark_from_end_to_end(measured: tuple[int, Path]) -> None:
     (profile,) = content["operators"].values()
     assert "aten::addmm" in profile["operators"]
     assert sum(profile["operators"].values()) == pytest.approx(profile["seconds"])
+    (strict,) = content["deterministic"].values()
+    times = {way: slices[0]["training"] for way, slices in strict["slices"].items()}
+    assert strict["ratio"]["median"] == pytest.approx(times["deterministic"] / times["free"])
     assert content["growth"].keys() == {"training images", "depth", "batch size"}
     for points in content["growth"].values():
         for point in points.values():

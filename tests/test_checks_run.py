@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 
+from data.sealed import seal
 from experiments import code_versions
 from experiments.checks import registry, run
 from experiments.checks.evidence import Evidence
@@ -33,7 +34,8 @@ def test_files_say_what_was_found(outputs, calls):
     contents = run_checks(None, outputs)
     assert [content["check"] for content in contents] == ["one", "two"]
     for content in contents:
-        assert json.loads((outputs / "checks" / f"{content['check']}.json").read_text(encoding="utf-8")) == content
+        path = outputs / "checks" / f"{content['check']}.json"
+        assert json.loads(path.read_text(encoding="utf-8")) == seal(content)
         assert content["schema"] == 1
         assert set(content) == set(run.KEYS)
         assert content["seconds"] >= 0

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from comparisons import PAIR, compared, numbers, page
 from conftest import ROOT, Made
+from edited_results import edit_result
 
 from experiments.compare import files
 from scripts import compare
@@ -37,6 +38,7 @@ def to_cifar10(outputs: Path, data: Path) -> None:
     for path in (outputs / "runs").glob("*/config.yaml"):
         config = yaml.safe_load(path.read_text())
         path.write_text(yaml.safe_dump(config | {"dataset": settings, "paths": {"data": str(data), "outputs": "o"}}))
+        edit_result(path.parent)
 
 
 def test_without_the_dataset_the_page_says_so_and_has_everything_else(own: Path, tmp_path: Path) -> None:
@@ -56,6 +58,7 @@ def test_images_that_are_not_the_tested_ones_are_not_shown(own: Path) -> None:
         config = yaml.safe_load(path.read_text())
         config["dataset"]["num_test"] = 20
         path.write_text(yaml.safe_dump(config))
+        edit_result(path.parent)
     assert "are not those that the runs were tested on" in page(compared(own, *PAIR)).text
 
 

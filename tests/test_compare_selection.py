@@ -1,10 +1,10 @@
 """Which runs a comparison takes: by name, by pattern, by two values of a setting; one clear line for each mistake."""
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
+from edited_results import edit_result
 from runs_of_logits import logits, run_of
 
 from experiments.compare.differing import ABSENT, same, shown
@@ -126,8 +126,7 @@ def test_an_unfinished_run_is_refused_however_it_is_chosen(own: Path, words: lis
 
 @pytest.mark.parametrize("words", [["*-none-*", "*-bn-seed1-*"], ["norm=none,bn", "batch_size=8"]])
 def test_a_diverged_run_is_refused_however_it_is_chosen(own: Path, words: list[str]) -> None:
-    path = own / "runs" / named(own, "*-none-seed1-*") / "result.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"status": "diverged", "diverged_at": 3}))
+    edit_result(own / "runs" / named(own, "*-none-seed1-*"), status="diverged", diverged_at=3)
     with pytest.raises(UserError, match="has diverged at step 3"):
         chosen(own, *words)
 

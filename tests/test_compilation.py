@@ -1,6 +1,8 @@
 """Whether a run compiles: the choice, what it remembers, and that a resumed run keeps to it."""
 
 import logging
+import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +10,7 @@ import torch
 from experiments import checkpoint, compilation
 from experiments.benchmark import start_up
 from experiments.compilation import Kept, choose, fingerprint
+from experiments.private_folder import private_folder
 from experiments.settings import Settings
 from experiments.step import objective
 
@@ -75,6 +78,31 @@ def test_a_place_that_cannot_be_made_costs_a_warning_alone(tmp_path, caplog):
     kept.note(1.0)
     assert "cannot be kept" in caplog.text
     assert not kept
+
+
+@pytest.mark.parametrize("theirs", ["place", "compiled", "normlab"])
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o722])
+def test_code_that_others_could_write_is_not_run(tmp_path, monkeypatch, caplog, theirs, mode):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "to be restored")
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+    place = tmp_path / "normlab" / "compiled" / "place"
+    place.mkdir(parents=True)
+    for folder in (place.parent.parent, place.parent, place):
+        folder.chmod(mode if folder.name == theirs else 0o755)
+    Kept(place, "net").use()
+    assert f"others may write to {tmp_path}" in caplog.text
+    instead = Path(os.environ["TORCHINDUCTOR_CACHE_DIR"])
+    assert not instead.is_relative_to(tmp_path)
+    assert instead.stat().st_mode & 0o077 == 0
+    instead.rmdir()
+
+
+def test_a_folder_of_another_user_is_not_used(tmp_path, monkeypatch):
+    private_folder(tmp_path / "a" / "b" / "c")
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")} == {0o700}
+    monkeypatch.setattr(os, "getuid", lambda: tmp_path.stat().st_uid + 1)
+    with pytest.raises(PermissionError, match="belongs to another user"):
+        private_folder(tmp_path / "a" / "b" / "c")
 
 
 def test_the_place_follows_the_users_cache_and_the_machine(tmp_path, monkeypatch):

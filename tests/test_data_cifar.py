@@ -20,7 +20,8 @@ from data_fixtures import (
 )
 
 from data.cifar import cifar10, cifar100
-from data.dataset import channel_statistics, content_digest
+from data.content import content_digest
+from data.dataset import channel_statistics
 from data.pickles import load_arrays
 from data.sources import DataUnavailable
 

@@ -126,19 +126,6 @@ def test_nothing_to_put_in_its_place(folder):
         decoded(found.train).batch(torch.tensor([3]), None)
 
 
-def test_the_listing_follows_the_folder(folder):
-    assert len(load(folder).train) == 24
-    write_image(folder / "train" / "cat" / "new.png", 7, 60)
-    os.utime(folder / "train" / "cat", ns=(1, 1))
-    (folder / "train" / "cat" / "notes.txt").write_text("no image")
-    os.utime(folder / "train" / "cat", ns=(2, 2))
-    found = load(folder)
-    assert len(found.train) == 25
-    shutil.copy(folder / "train" / "cat" / "00.JPEG", folder / "train" / "cat" / "99.JPEG")
-    os.utime(folder / "train" / "cat", ns=(2, 2))  # as if nothing had changed: then the listing that is kept is taken
-    assert load(folder).digests == found.digests
-
-
 def empty(folder):
     for path in folder.iterdir():
         path.unlink()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from data.dataset import content_digest
+from data.content import content_digest
 from data.heterogeneous import CENTRE, SPREAD, heterogeneous
 from experiments.command_line import plan
 from experiments.job import perform
@@ -107,6 +107,7 @@ def test_same_settings_same_vectors_and_another_seed_others():
         ({"ratio": 33.0}, r"dataset\.ratio=33\.0"),
         ({"noise": -1.0}, r"dataset\.noise=-1\.0"),
         ({"noise": float("nan")}, r"dataset\.noise=nan"),
+        ({"noise": 1e308}, r"dataset\.noise=1e\+308"),
         ({"data_seed": -1}, r"dataset\.data_seed=-1"),
         *(({key: 0}, f"dataset.{key}=0 is not positive") for key in ("num_train", "num_test", "num_classes")),
         ({"features": 0}, r"dataset\.features=0 is not positive"),

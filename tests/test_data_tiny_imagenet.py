@@ -10,7 +10,7 @@ from PIL import Image
 
 from data import image_files
 from data import tiny_imagenet as module
-from data.dataset import content_digest
+from data.content import content_digest
 from data.sources import DataUnavailable
 from data.tiny_imagenet import tiny_imagenet
 

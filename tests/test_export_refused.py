@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from call_script import assert_refused, call
+from edited_results import edit_result, resealed
 
 from experiments.errors import UserError
 from experiments.export import command, load, onnx_file
@@ -47,12 +48,12 @@ def test_runs_that_do_not_exist(capsys, copied, tmp_path):
 
 
 def test_runs_that_cannot_be_exported(capsys, copied):
-    result = json.loads((copied / "result.json").read_text())
-    (copied / "result.json").write_text(json.dumps({**result, "status": "diverged", "diverged_at": 3}))
+    whole = (copied / "result.json").read_bytes()
+    edit_result(copied, status="diverged", diverged_at=3)
     assert_refused(call(capsys, export, copied), "diverged at step 3")
     (copied / "result.json").unlink()
     assert_refused(call(capsys, export, copied), "not finished")
-    (copied / "result.json").write_text(json.dumps(result))
+    (copied / "result.json").write_bytes(whole)
     (copied / "checkpoint.pt").unlink()
     assert_refused(call(capsys, export, copied), "checkpoint.pt")
     assert not (copied / "export").exists()
@@ -102,13 +103,17 @@ def test_loading_says_what_is_wrong(capsys, copied):
     assert call(capsys, export, copied, "format=safetensors").code == 0
     description = (folder / "config.json").read_text()
     weights = (folder / "model.safetensors").read_bytes()
-    (folder / "config.json").write_text(description.replace('"version": 1', '"version": 2'))
+    resealed(folder / "config.json", version=2)
     with pytest.raises(UserError, match="reads normlab export 1"):
         load(folder)
     (folder / "config.json").write_text(description[:100])
-    with pytest.raises(UserError, match="damaged"):
+    with pytest.raises(UserError, match="cannot be read"):
         load(folder)
     (folder / "config.json").write_text(description.replace('"width": 0.25', '"width": 0.5'))
+    with pytest.raises(UserError, match=r"config.json cannot be read \(its content is not what was written\)"):
+        load(folder)
+    network = json.loads(description)["network"]
+    resealed(folder / "config.json", network=network | {"model": network["model"] | {"width": 0.5}})
     with pytest.raises(UserError, match="does not fit"):
         load(folder)
     (folder / "config.json").write_text(description)

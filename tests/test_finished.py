@@ -1,6 +1,5 @@
 """Finished runs read back: found by path, name and pattern; refused in one line where something is missing."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 import torch
 import yaml
 from conftest import Made
+from edited_results import edit_result, of_schema_1
 
 from experiments import identity
 from experiments.errors import UserError
@@ -21,11 +21,6 @@ from experiments.finished import find_run, find_runs, open_run, restore
 def copied(finished: Made, tmp_path: Path) -> Path:
     """A finished run's folder that a test may damage."""
     return Path(shutil.copytree(finished.folder, tmp_path / "outputs" / "runs" / finished.folder.name))
-
-
-def edit_result(folder: Path, **changes: object) -> None:
-    path = folder / "result.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 def test_a_run_is_found_by_its_path_its_name_and_a_pattern(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,6 +79,7 @@ def test_settings_that_joined_later_are_filled_in(copied: Path) -> None:
     config = yaml.safe_load(path.read_text())
     later = {**identity.NEUTRAL, **identity.EARLIER_EXECUTION}
     path.write_text(yaml.safe_dump({key: value for key, value in config.items() if key not in later}))
+    of_schema_1(copied)
     assert open_run(copied).config == {**config, **later}
 
 
@@ -92,6 +88,7 @@ def test_settings_of_a_norm_that_joined_later_mean_what_was_done(copied: Path) -
     config = yaml.safe_load(path.read_text())
     del config["norm"]["sync"]
     path.write_text(yaml.safe_dump(config))
+    of_schema_1(copied)
     assert identity.folder(config) == identity.folder(open_run(copied).config)
     restore(open_run(copied), device="cpu")
 
@@ -105,7 +102,11 @@ def truncate(name: str, keep: float) -> Callable[[Path], None]:
 
 
 def rewrite_predictions(**arrays: np.ndarray) -> Callable[[Path], None]:
-    return lambda folder: np.savez(folder / "predictions.npz", **arrays)
+    def damage(folder: Path) -> None:
+        np.savez(folder / "predictions.npz", **arrays)
+        edit_result(folder)
+
+    return damage
 
 
 @pytest.mark.parametrize(
@@ -113,10 +114,10 @@ def rewrite_predictions(**arrays: np.ndarray) -> Callable[[Path], None]:
     [
         (lambda folder: (folder / "result.json").unlink(), "is not finished"),
         (lambda folder: edit_result(folder, status="diverged", diverged_at=7), "has diverged at step 7"),
-        (lambda folder: edit_result(folder, schema=99), "has schema 99, this version of normlab reads 1"),
-        (truncate("result.json", 0.5), "result.json is damaged"),
+        (lambda folder: edit_result(folder, schema=99), "has schema 99, this version of normlab reads 1 and 2"),
+        (truncate("result.json", 0.5), "result.json cannot be read"),
         (lambda folder: (folder / "result.json").write_text("[]"), "has schema None"),
-        (lambda folder: (folder / "config.yaml").unlink(), "config.yaml cannot be read"),
+        (lambda folder: (folder / "config.yaml").unlink(), "config.yaml is missing"),
         (lambda folder: (folder / "predictions.npz").unlink(), "predictions.npz is missing; remove"),
         (truncate("predictions.npz", 0.6), "predictions.npz is damaged"),
         (truncate("predictions.npz", 0.0), "predictions.npz is damaged"),

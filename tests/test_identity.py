@@ -49,6 +49,7 @@ def test_names_do_not_drift():
         ("compile=false",),
         ("compile=true",),
         ("cuda_graphs=false",),
+        ("deterministic=true",),
         ("threads=1",),
         ("evaluation_batch_size=3",),
         ("checkpoint_every=7",),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, Said
+from filelock import FileLock
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 QUICK = ("batch_sizes=[2,4]", "shuffles=2", "precise_images=20")
@@ -51,6 +52,23 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def events(folder: Path) -> list[Path]:
     return sorted(folder.glob("events.out.tfevents.*.modes"))
+
+
+def test_what_a_killed_process_left_is_removed(evaluate_py, copy):
+    (copy / ".modes.x7.tmp").mkdir()
+    (copy / ".modes.x7.tmp" / "events.out.tfevents.1").touch()
+    (copy / ".modes.png.17.tmp").touch()
+    assert evaluate_py(str(copy), "modes=[batch]", *QUICK).code == 0
+    assert (copy / "modes.json").exists()
+    assert not list(copy.glob(".modes.*"))
+
+
+def test_a_run_that_is_another_process_s_is_left_to_it(evaluate_py, copy):
+    with FileLock(copy / ".lock"):
+        said = evaluate_py(str(copy), "modes=[batch]", *QUICK)
+    assert said.code == 2
+    assert "another process is working on" in said.err
+    assert not (copy / "modes.json").exists()
 
 
 def test_files_beside_the_run_and_nothing_else_touched(evaluate_py, copy):

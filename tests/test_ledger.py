@@ -88,7 +88,7 @@ def test_every_check_decides_a_claim(claims):
 )
 def test_a_malformed_row(tmp_path, found, words):
     path = tmp_path / "ledger.yaml"
-    path.write_text(yaml.safe_dump({"0.1": row(of_check()), "0.7": found}, allow_unicode=True))
+    path.write_text(yaml.safe_dump({"schema": 1, "0.1": row(of_check()), "0.7": found}, allow_unicode=True))
     with pytest.raises(UserError) as error:
         read(path)
     assert f"{path}: claim 0.7" in str(error.value)
@@ -102,9 +102,11 @@ def test_a_malformed_row(tmp_path, found, words):
     [
         ('"0.1": {a: 1}\n"0.1": {a: 1}', "0.1 stands there twice"),
         ('"0.1": {a: 1, a: 2}', "a stands there twice"),
-        ("0.10: {a: 1}", "0.1 must be an id in quotation marks"),
+        ("schema: 1\n0.10: {a: 1}", "0.1 must be an id in quotation marks"),
         ("- a", "must hold claims by id"),
         ("a: [", "cannot be read"),
+        ("schema: 0", "has schema 0, this version of normlab reads 1"),
+        ('"0.1": {a: 1}', "has schema None, this version of normlab reads 1"),
     ],
 )
 def test_a_file_that_is_no_ledger(tmp_path, text, words):
@@ -122,7 +124,7 @@ def test_no_file(tmp_path):
 
 def test_load_reads_the_file_and_checks_that_it_fits(tmp_path, monkeypatch):
     path = tmp_path / "ledger.yaml"
-    path.write_text(yaml.safe_dump({"0.1": row(of_study())}, allow_unicode=True))
+    path.write_text(yaml.safe_dump({"schema": 1, "0.1": row(of_study())}, allow_unicode=True))
     monkeypatch.setattr(ledger_file, "LEDGER", path)
     monkeypatch.setattr(ledger_file, "known_studies", lambda: {"accuracy": study(["0.1"])})
     assert list(ledger_file.load()) == ["0.1"]

@@ -254,7 +254,7 @@ def test_shared_scales_survive_a_file(tmp_path):
     ("model", "changes", "message"),
     [
         ("lstm", {"units": 0}, "units=0 is not positive"),
-        ("transformer", {"blocks": 0}, "blocks=0 is not positive"),
+        ("transformer", {"blocks": 0}, "blocks=0 is not between 1 and 1000"),
         ("transformer", {"heads": 3}, "heads=3 does not divide the 64 features"),
         ("transformer", {"heads": 0}, "heads=0 does not divide"),
         ("lstm", {"norm_position": "after"}, "norm_position=after has no meaning"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import compose_tiny
+from edited_results import edit_result
 from html_of_pages import Page
 from made_up_curves import curve
 
@@ -162,6 +163,7 @@ def test_mistakes_are_one_line_and_exit_code_2(
     (future / "config.yaml").write_text(
         (bn / "config.yaml").read_text().replace("gradient_depth", "telepathy").replace("- modes\n", "")
     )
+    edit_result(future)
     names = {"own": own, "bn": bn, "plain": plain, "begun": begun, "damaged": damaged, "future": future}
     before = sorted(path.name for path in own.rglob("*"))
     assert script.main([word.format(**names) for word in words]) == 2

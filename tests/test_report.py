@@ -73,7 +73,8 @@ def test_a_figure_on_a_page_links_to_nothing_outside_and_keeps_to_its_own_identi
     assert isinstance(html, Markup)
     parsed = Page(html)
     assert parsed.mistakes == []
-    assert "http" not in html
+    assert "http:" not in html
+    assert "https:" not in html
     (svg,) = parsed.all("svg")
     assert svg["aria-label"] == "Waves. Up & <down>"
     assert svg["role"] == "img"

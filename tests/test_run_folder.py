@@ -15,7 +15,7 @@ from experiments.settings import Settings
 FILES = {"config.yaml", "result.json", "metrics.csv", "checkpoint.pt", "predictions.npz", "train.log"}
 KEYS = {
     "status", "final", "epochs", "steps", "diverged_at", "train_seconds", "images_per_second", "parameters", "config",
-    "environment", "dataset", "schema",
+    "environment", "dataset", "schema", "files", "content_sha256",
 }  # fmt: skip
 CURVES = {
     f"{what}/{where}" for what in ("accuracy", "loss") for where in ("train", "test")
@@ -51,7 +51,7 @@ def test_result(finished):
     result = strict_json(finished.folder / "result.json")
     assert result == finished.result
     assert result.keys() == KEYS
-    assert (result["schema"], result["status"], result["diverged_at"]) == (1, "finished", None)
+    assert (result["schema"], result["status"], result["diverged_at"]) == (2, "finished", None)
     assert (result["epochs"], result["steps"]) == (2, 16)
     assert result["final"].keys() == {"train_loss", "train_accuracy", "test_loss", "test_accuracy"}
     assert all(0 <= result["final"][f"{split}_accuracy"] <= 1 for split in ("train", "test"))

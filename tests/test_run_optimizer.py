@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from experiments import build
-from experiments.optimizer import make_optimizer
+from experiments.optimizer import begin_momentum, make_optimizer
 from experiments.settings import Settings
 
 LR, DECAY = 0.1, 0.5
@@ -87,3 +87,20 @@ def test_adam_decays_by_way_of_the_gradient(compose):
         parameter.grad = torch.zeros_like(parameter)
     optimizer.step()
     torch.testing.assert_close(weight.detach(), before - LR * before.sign(), rtol=1e-4, atol=1e-5)
+
+
+def test_a_first_step_that_is_left_out_leaves_no_momentum(compose):
+    """Of float16, whose scaler leaves out steps with gradients that overflowed."""
+    config = compose("recipe.momentum=0.9")
+    model = build.model(config, build.dataset(config))
+    optimizer = make_optimizer(model, Settings.check(config).recipe)
+    begin_momentum(optimizer)
+    scaler = torch.amp.GradScaler("cpu")
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    scaler.scale(torch.zeros(()))
+    for parameter in model.parameters():
+        parameter.grad = torch.full_like(parameter, torch.inf)
+    scaler.step(optimizer)
+    for name, parameter in model.named_parameters():
+        assert torch.equal(parameter, before[name])
+        assert not optimizer.state[parameter]["momentum_buffer"].any()

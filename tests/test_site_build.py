@@ -2,9 +2,12 @@
 
 import json
 import sys
+import threading
+import time
 
 import made_up_studies as made
 import pytest
+from filelock import FileLock
 from jinja2 import Environment, FileSystemLoader, meta
 
 from experiments.errors import UserError
@@ -12,6 +15,7 @@ from experiments.site import build as build_file
 from experiments.site.build import EXPERIMENTS, PAGE_CODE, build
 from experiments.site.pages import TEMPLATES
 from experiments.site.state import NAME
+from experiments.site.write import alone
 
 
 @pytest.fixture
@@ -48,6 +52,40 @@ def test_unchanged_is_not_even_judged(make, tmp_path):
     before = stamps(folder)
     assert make()[:2] == (set(), 0)
     assert stamps(folder) == before
+
+
+def test_what_a_killed_process_left_is_removed(make, tmp_path):
+    make()
+    folder = tmp_path / "outputs" / "report"
+    left = [folder / ".index.html.17.tmp", folder / "norms" / ".bn.html.17.tmp"]
+    for path in left:
+        path.touch()
+    (folder / NAME).unlink()  # it was killed before it had kept its state
+    make()
+    assert not [path for path in left if path.exists()]
+
+
+def test_one_process_at_a_time_writes(tmp_path):
+    done, held = [], threading.Event()
+
+    def first():
+        with FileLock(tmp_path / ".lock"):
+            held.set()
+            time.sleep(0.3)
+            done.append("the first")
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    held.wait()
+    with alone(tmp_path):
+        done.append("the second")
+    thread.join()
+    assert done == ["the first", "the second"]
+
+
+def test_a_file_system_without_locks_is_refused(make, without_locks):
+    with pytest.raises(UserError, match="cannot be locked"):
+        make()
 
 
 def test_a_touched_input_changes_nothing(make, tmp_path):
@@ -167,7 +205,7 @@ def test_a_damaged_state_is_as_none(make, tmp_path, content):
 @pytest.mark.parametrize(
     ("place", "content", "says"),
     [
-        ("studies/moments-cpu/summary.json", "{", "summary.json is damaged"),
+        ("studies/moments-cpu/summary.json", "{", "summary.json cannot be read"),
         ("studies/moments-cpu/summary.json", "[]", "no object in it"),
         ("studies/moments-cpu/summary.json", json.dumps({**made.summary(), "arms": {"bn": {}}}), "arms.bn.overrides"),
         ("checks/some_check.json", json.dumps({**made.evidence(), "holds": "yes"}), "holds"),

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from conftest import ROOT, Made, compose_tiny, process, words_of
 from test_resume import LONG, assert_each_step_once, make_older
 from waiting import wait_for
 
-from experiments import checkpoint, identity, signals
+from experiments import checkpoint, identity, loop, signals
 from experiments.job import perform
 
 SLOW = (*LONG, "dataset.num_train=1024", "epochs=4", "checkpoint_every=7")  # 128 steps an epoch: time to be killed
@@ -112,6 +113,53 @@ def test_ctrl_c_saves_and_exits_130(slow, outputs, train_py):
     perform(config)
     stopped.assert_same_bits(slow)
     assert signal.getsignal(signal.SIGINT) is handler  # put back
+
+
+def test_a_signal_in_the_last_step_ends_the_program_too(outputs, train_py, monkeypatch):
+    """The runs that follow in a sweep do not begin; what is left of this one takes the next start a moment."""
+    words = ("epochs=1", "norm=bn,ln")
+
+    def train_and_signal(state: object, *arguments: object) -> Iterator[object]:
+        for now in loop.train(state, *arguments):
+            if now.step == 8:
+                signal.raise_signal(signal.SIGTERM)
+            yield now
+
+    with monkeypatch.context() as patch:
+        patch.setattr("experiments.run.train", train_and_signal)
+        said = train_py("-m", *words_of(outputs, *words))
+    assert said.code == 143
+    assert "stopped and saved at step 8 of 8" in said.out
+    (begun,) = (outputs / "runs").iterdir()
+    assert not (begun / "result.json").exists()
+    said = train_py("-m", *words_of(outputs, *words))
+    assert said.code == 0
+    assert "resuming at step 8 of 8" in (begun / "train.log").read_text()
+    assert "2 runs: 2 finished" in said.out
+
+
+def test_ctrl_c_before_the_first_run_is_no_traceback(outputs, train_py, monkeypatch):
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("experiments.command_line.plan", interrupted)
+    assert train_py(*words_of(outputs)).code == 130
+
+
+@pytest.mark.parametrize(
+    ("program", "imported"),
+    [("train.py", "hydra"), ("scripts/report.py", "pydantic"), ("scripts/download.py", "numpy")],
+)
+def test_ctrl_c_while_modules_are_imported_is_no_traceback(tmp_path, program, imported):
+    """A module that is imported early is one here to which Ctrl-C comes."""
+    slow = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(20)\nraise ImportError\n"
+    (tmp_path / f"{imported}.py").write_text(slow)
+    starting = "import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    starting += "import os\nos.execv(sys.executable, [sys.executable, *sys.argv[1:]])"  # whatever started the tests
+    words = [sys.executable, "-c", starting, str(ROOT / program), "--help"]
+    environment = {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
 
 
 def in_the_place_of_scontrol(folder: Path, monkeypatch: pytest.MonkeyPatch, shown: str = "") -> Path:

@@ -95,7 +95,8 @@ def test_the_page(small_study, train_py, outputs):
     text = (folder / "index.html").read_text()
     page = Page(text)
     assert page.mistakes == []
-    assert "http" not in text.replace("http://www.w3.org", "")
+    assert "http://" not in text.replace("http://www.w3.org", "")
+    assert "https:" not in text
     assert not page.all("script")
     assert "Is 1 < 2 & so on?" in page.text
     assert "Only a part of the study was asked for here." in page.text

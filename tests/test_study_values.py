@@ -134,8 +134,8 @@ def test_excess_churn(tmp_path):
     def run(arm, seed, classes):
         folder = tmp_path / f"{arm}{seed}"
         folder.mkdir()
-        np.savez(folder / "predictions.npz", logits=np.eye(5)[classes])
-        return SimpleNamespace(seed=seed, status="finished", folder=folder)
+        np.savez(folder / "predictions.npz", logits=np.eye(5)[classes], labels=classes)
+        return SimpleNamespace(seed=seed, status="finished", folder=folder, result=None)
 
     labels = {arm: [generator.integers(5, size=40) for _ in range(4)] for arm in "ab"}
     runs = {arm: [run(arm, seed, one) for seed, one in enumerate(found)] for arm, found in labels.items()}

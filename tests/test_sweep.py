@@ -1,5 +1,6 @@
 """Sweeps: what is finished is skipped, what was stopped resumes, what fails stops nothing else."""
 
+import importlib
 import json
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, compose_tiny, process, words_of
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from experiments import checkpoint, identity, launch, lock
 from experiments.command_line import plan
@@ -271,3 +273,26 @@ def test_a_launcher_that_does_not_work_is_not_asked_again(train_py, outputs, mon
     assert said.code == 1
     assert asked == [2]
     assert "no cluster there" in said.err
+
+
+def test_where_a_process_of_the_launcher_is_killed_its_runs_are_tried_again(train_py, outputs, monkeypatch):
+    """Before the first of them had begun: joblib's error is one line."""
+    plan(["-m", "seed=0"])  # Hydra has found its plugins after this
+    launcher = importlib.import_module("hydra._internal.core_plugins.basic_launcher").BasicLauncher
+    real, calls = launcher.launch, []
+
+    def killed_once(self, *arguments, **settings):
+        calls.append(1)
+        if len(calls) == 1:
+            raise TerminatedWorkerError("A worker process was ended.\nThe exit codes are {SIGKILL(-9)}")
+        return real(self, *arguments, **settings)
+
+    monkeypatch.setattr(launcher, "launch", killed_once)
+    said = train_py("-m", *words_of(outputs, *SHORT), "seed=0,1")
+    assert said.code == 0
+    assert said.out.count("was lost with its process: tried again") == 2
+    assert [found[0] for found in table(said.out).values()] == ["finished"] * 2
+    assert [line for line in said.err.splitlines() if "launcher" in line] == [
+        "a process of the launcher was ended by SIGKILL, as the system does where memory is short"
+    ]
+    assert "Traceback" not in said.err
