@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data_fixtures import cifar10_arrays, cifar10_files, digests_of, write_folder
+from data_fixtures import write_folder
 
 from data.cache import Decoded, load_cached
 from data.cifar import cifar10
 from data.sources import DataUnavailable
+from experiments.crashtest.made_up_cifar10 import cifar10_arrays, cifar10_files, digests_of
 
 ARRAYS = cifar10_arrays()
 DIGESTS = digests_of(ARRAYS)

@@ -9,21 +9,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from data_fixtures import (
-    cifar10_archive,
-    cifar10_arrays,
-    cifar10_files,
-    digests_of,
-    python2_pickle,
-    sha256,
-    write_folder,
-)
+from data_fixtures import write_folder
 
 from data.cifar import cifar10, cifar100
 from data.content import content_digest
 from data.dataset import channel_statistics
 from data.pickles import load_arrays
 from data.sources import DataUnavailable
+from experiments.crashtest.made_up_cifar10 import (
+    cifar10_archive,
+    cifar10_arrays,
+    cifar10_files,
+    digests_of,
+    python2_pickle,
+    sha256,
+)
 
 CONF = Path(__file__).parent.parent / "conf"
 ARRAYS = cifar10_arrays()

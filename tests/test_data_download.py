@@ -5,12 +5,13 @@ import socket
 import time
 
 import pytest
-from data_fixtures import cifar10_archive, cifar10_arrays, digests_of, serving
 
 from data import download as download_module
 from data.cifar import cifar10
 from data.download import TooSlow, download
 from data.sources import DataUnavailable, Source, acquire
+from experiments.crashtest.file_server import serving
+from experiments.crashtest.made_up_cifar10 import cifar10_archive, cifar10_arrays, digests_of
 
 CONTENT = bytes(range(256)) * 4000  # 1 MB
 ARRAYS = cifar10_arrays()

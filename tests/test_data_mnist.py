@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from data_fixtures import serving, sha256
 
 from data.mnist import fashion_mnist, mnist, read_idx
 from data.sources import DataUnavailable
+from experiments.crashtest.file_server import serving
+from experiments.crashtest.made_up_cifar10 import sha256
 
 CONF = Path(__file__).parent.parent / "conf"
 NAMES = {

@@ -5,12 +5,13 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from data_fixtures import cifar10_arrays, cifar10_files, digests_of, tar_bytes, write_folder
+from data_fixtures import write_folder
 
 from data.archives import read_members
 from data.cifar import cifar10
 from data.pickles import UnsafePickle, load_arrays
 from data.sources import DataUnavailable
+from experiments.crashtest.made_up_cifar10 import cifar10_arrays, cifar10_files, digests_of, tar_bytes
 
 
 class Harmful:

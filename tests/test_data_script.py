@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from data_fixtures import cifar10_arrays, cifar10_files, digests_of, write_folder
+from data_fixtures import write_folder
 
 from experiments.command_line import plan
+from experiments.crashtest.made_up_cifar10 import cifar10_arrays, cifar10_files, digests_of
 from scripts import download
 
 ROOT = Path(__file__).parent.parent

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import TINY, words_of
-from data_fixtures import cifar10_arrays, cifar10_files, digests_of, python2_pickle, sha256, write_folder
+from data_fixtures import write_folder
 from image_folders import make_folder
 from test_data_mnist import DIGESTS as MNIST_DIGESTS
 from test_data_mnist import FILES as MNIST_FILES
@@ -20,6 +20,7 @@ from test_data_tiny_imagenet import official_files, write_tree
 from data.packs import pack_folder
 from experiments import build
 from experiments.command_line import options, plan
+from experiments.crashtest.made_up_cifar10 import cifar10_arrays, cifar10_files, digests_of, python2_pickle, sha256
 from experiments.job import perform
 
 NORMS, MODELS, DATASETS = (list(options(group)) for group in ("norm", "model", "dataset"))

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from data_fixtures import cifar10_arrays, cifar10_files, digests_of, write_folder
+from data_fixtures import write_folder
 from harmful import Harmful, harms, load_anything, objects_npz, refused
 from image_folders import make_folder, write_image
 from PIL import Image
@@ -29,6 +29,7 @@ from data.pack_sources import PublishedSource
 from data.plain_arrays import read_npz
 from data.sources import DataUnavailable
 from data.tiny_imagenet import tiny_imagenet
+from experiments.crashtest.made_up_cifar10 import cifar10_arrays, cifar10_files, digests_of
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:

@@ -3,12 +3,12 @@
 from functools import partial
 
 import pytest
-from data_fixtures import cifar10_arrays, digests_of
 from harmful import harms, refused
 
 from data import sources
 from data.cifar import cifar10
 from data.sources import npm_source, url_source
+from experiments.crashtest.made_up_cifar10 import cifar10_arrays, digests_of
 
 
 @pytest.mark.parametrize(

@@ -198,3 +198,10 @@ def test_a_verification_says_what_it_found(tmp_path):
     verification.Verification(tmp_path, {"a": array}, {"a": right}, "x").require()
     with pytest.raises(verification.DamagedData, match=r"a\.npy is damaged .*; make it anew"):
         verification.Verification(tmp_path, {"a": array}, {"a": right[::-1]}, "make it anew").require()
+
+
+def test_a_verification_that_cannot_be_made_is_none(tmp_path):
+    """Not even where it ends in a way that nobody foresaw: what has not been compared does not count as whole."""
+    array = np.array([object()])  # has no bytes to hash
+    with pytest.raises(verification.DamagedData, match=r"a\.npy is damaged"):
+        verification.Verification(tmp_path, {"a": array}, {"a": "0"}, "x").require()

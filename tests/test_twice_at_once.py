@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 from conftest import compose_tiny, words_of
-from data_fixtures import cifar10_files, write_folder
+from data_fixtures import write_folder
 from image_folders import make_folder
 from test_data_cache import ARRAYS, assert_right, load
 from test_data_packs import made as make_pack_of
 
 from data.packs import NoPack
 from experiments import identity
+from experiments.crashtest.made_up_cifar10 import cifar10_files
 from experiments.errors import UserError
 from experiments.folders import replaced
 from experiments.job import perform
