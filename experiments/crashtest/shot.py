@@ -20,6 +20,7 @@ ENDS_WITHIN = 60.0  # seconds that a command may take to end after SIGTERM or SI
 WHOLE_COMMAND = 600.0  # seconds that one may take altogether
 PYTHON_STARTS = 0.5  # seconds; a signal shows a traceback of Python's own modules meanwhile
 GOES_ON = 5.0  # seconds after SIGTERM or SIGINT from which on a command that comes to its end has not heard
+TRACEBACK, SHOWN = "Traceback (most recent call last)", 40  # lines that are quoted of one
 
 
 @dataclass(frozen=True)
@@ -96,11 +97,13 @@ def start(command: Command, aimed: Aim | None, folder: Path, beside: Path, victi
             victim.end()
     printed = said.read_text(encoding="utf-8", errors="replace")
     took = None if hit_at is None else time.monotonic() - hit_at
+    struck = aimed if hit_at is not None else None
     if code is None:
         victim.end()
-        return Ended(hit_at is not None, where, -9, f"did not end: {_about(command, aimed, printed)}")
-    wrong = wrong_end(code, aimed if hit_at is not None else None, took, printed)
-    return Ended(hit_at is not None, where, code, f"{wrong}: {_about(command, aimed, printed)}" if wrong else None)
+        return Ended(hit_at is not None, where, -9, f"did not end: {_about(command, struck, printed)}")
+    wrong = wrong_end(code, struck, took, printed)
+    about = f"{wrong}, exit code {code}: {_about(command, struck, printed)}" if wrong else None
+    return Ended(hit_at is not None, where, code, about)
 
 
 def _hit(victim: Victim, aimed: Aim | None, note: Path) -> tuple[float | None, str]:
@@ -130,7 +133,7 @@ def _hit(victim: Victim, aimed: Aim | None, note: Path) -> tuple[float | None, s
 
 def wrong_end(code: int, aimed: Aim | None, took: float | None, printed: str) -> str | None:
     """What is wrong with how a command ended, or None. aimed: None where nothing hit it."""
-    if "Traceback (most recent call last)" in printed and (aimed is None or str(ROOT / "") in printed):
+    if TRACEBACK in printed and (aimed is None or str(ROOT / "") in printed):
         return "prints a traceback"
     if aimed is None:
         return None if code == 0 else f"ends with exit code {code}"
@@ -144,6 +147,11 @@ def wrong_end(code: int, aimed: Aim | None, took: float | None, printed: str) ->
     return None if code in (0, -aimed.signal, 128 + aimed.signal) else f"ends with exit code {code}"
 
 
-def _about(command: Command, aimed: Aim | None, printed: str) -> str:
-    hit = "undisturbed" if aimed is None else json.dumps(asdict(aimed))
-    return f"{command.name}, {hit}; it printed last:{last_lines(printed.splitlines())}"
+def _about(command: Command, struck: Aim | None, printed: str) -> str:
+    hit = "undisturbed" if struck is None else json.dumps(asdict(struck))
+    lines = printed.splitlines()
+    said = ""
+    if TRACEBACK in printed:  # what is buffered is printed behind it
+        first = next(number for number, line in enumerate(lines) if TRACEBACK in line)
+        said = "; it printed:" + "".join(f"\n    {line}" for line in lines[max(first - 2, 0) :][:SHOWN])
+    return f"{command.name}, {hit}{said}; it printed last:{last_lines(lines)}"
