@@ -7,6 +7,8 @@ import os
 import signal
 import sys
 
+from experiments import patient_signals
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -21,13 +23,16 @@ def is_ours(program: str | None) -> bool:
 def over() -> None:
     """From here on Ctrl-C raises KeyboardInterrupt, for which the program is prepared."""
     if BEGUN and signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, patient_signals.interrupt)
+        patient_signals.remember_forgotten()
 
 
 def ended() -> None:
     """The work is done: Ctrl-C while the libraries take their leave ends the program without a word again."""
-    if BEGUN and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if BEGUN:
+        patient_signals.cancel()
+        if signal.getsignal(signal.SIGINT) is patient_signals.interrupt:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 # where the signal is ignored, as in a shell's background, it still is

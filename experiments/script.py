@@ -62,6 +62,8 @@ def run(description: str, arguments: Sequence[str], command: Callable[[Words], N
         return getattr(error, "code", UserError.code)
     except KeyboardInterrupt:
         return 130
+    finally:
+        quiet_start.ended()
     return 0
 
 

@@ -16,7 +16,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import active_children
 from threading import current_thread, main_thread
+from types import FrameType
 from typing import Any
+
+from experiments.patient_signals import interrupt, patient
 
 log = logging.getLogger("normlab")
 SAVING = 10.0  # seconds that runs side by side have for it
@@ -30,10 +33,10 @@ class StopRequest:
     def __init__(self) -> None:
         self.signal: int | None = None
 
-    def note(self, number: int, frame: object) -> None:
+    def note(self, number: int, frame: FrameType | None) -> None:
         """Signal handler: a second Ctrl-C no longer waits for the step to end."""
         if self.signal is not None and number == signal.SIGINT:
-            raise KeyboardInterrupt
+            interrupt(number, frame)
         self.signal = number
 
 
@@ -49,9 +52,15 @@ class _End:
     """Signal handler that ends the program at once; runs that it has started side by side save themselves before."""
 
     def __init__(self, first: bool) -> None:
-        self._first = first
+        self._first, self._told = first, False
 
     def __call__(self, number: int, frame: object) -> None:
+        if not self._told:  # the signal comes again where its exception was forgotten (experiments.patient_signals)
+            self._told = True
+            self._tell(number)
+        raise Stopped(number)
+
+    def _tell(self, number: int) -> None:
         workers = [child.pid for child in active_children() if child.name.startswith("Loky")]  # joblib's
         for pid in workers:
             with suppress(ProcessLookupError):
@@ -60,7 +69,6 @@ class _End:
             time.sleep(SAVING)  # they do not end with their run, and joblib kills them once this is over
         if self._first:
             _go_back_to_the_queue(number)
-        raise Stopped(number)
 
 
 @contextmanager
@@ -96,7 +104,7 @@ def ends_outside_training(first: bool = True) -> Iterator[None]:
     Args:
         first: as in `stop_requests`.
     """
-    end, heard = _End(first), (*TIME_IS_UP, signal.SIGTERM)
+    end, heard = patient(_End(first)), (*TIME_IS_UP, signal.SIGTERM)
     before = {number: signal.signal(number, end) for number in heard if signal.getsignal(number) == signal.SIG_DFL}
     try:
         yield

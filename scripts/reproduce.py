@@ -26,7 +26,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # so that it runs from a checkout not installed
 
+from experiments import quiet_start  # before the others, see there
+
+# isort: split
 from experiments.errors import UserError
+from experiments.patient_signals import patient
 from experiments.storage import faults_told
 
 
@@ -36,7 +40,8 @@ def main(arguments: list[str]) -> int:
         print((__doc__ or "").strip())
         return 0 if arguments else 2
     # SIGTERM ends this program as Ctrl-C does: the study that runs is asked to save and stop
-    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    quiet_start.over()
+    before = signal.signal(signal.SIGTERM, patient(lambda number, frame: sys.exit(128 + number)))
     try:
         from experiments.progress import console_log
         from experiments.reproduce.command import reproduce  # after --help, which is quick
@@ -50,6 +55,7 @@ def main(arguments: list[str]) -> int:
         return 130
     finally:
         signal.signal(signal.SIGTERM, before)
+        quiet_start.ended()
 
 
 if __name__ == "__main__":

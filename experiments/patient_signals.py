@@ -1,0 +1,85 @@
+"""Signal handlers that end the program by an exception, and choose their moment.
+
+A handler is called wherever Python happens to be, and what it raises comes up there. While modules are imported, that
+may be within a library's C++ code, which no exception may pass (Triton's ends the process with SIGABRT), or in a
+callback of the import system, where Python prints what is raised and forgets it, as it does where an object goes: the
+signal would be lost.
+"""
+
+import signal
+import sys
+import time
+from collections.abc import Callable
+from types import FrameType
+
+Handler = Callable[[int, FrameType | None], object]
+
+AGAIN = 0.05  # seconds between two looks at what Python is doing
+PATIENCE = 30.0  # seconds that an import may go on before it is interrupted all the same
+
+_waiting_since: dict[int, float] = {}  # by signal
+
+
+def patient(handler: Handler) -> Handler:
+    """A handler that is called once no module is being imported any more."""
+
+    def called(number: int, frame: FrameType | None) -> None:
+        since = _waiting_since.setdefault(number, time.monotonic())
+        if _imports(frame) and time.monotonic() - since < PATIENCE and _send_again(number):
+            return
+        del _waiting_since[number]
+        handler(number, frame)
+
+    return called
+
+
+interrupt = patient(signal.default_int_handler)  # raises KeyboardInterrupt
+
+
+def remember_forgotten() -> None:
+    """Where Python forgets an exception that was to end the program, have its signal come again."""
+    sys.unraisablehook = _unraisable
+
+
+def cancel() -> None:
+    """What still waits comes no more, as the work is done."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    _waiting_since.clear()
+
+
+def _imports(frame: FrameType | None) -> bool:
+    """Whether a module is being imported there."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _send_again(number: int) -> bool:
+    """Have the signal sent once more in a moment; False where the system has no timers.
+
+    A timer and no thread: threads take locks, which the code that was interrupted may hold.
+    """
+    if not hasattr(signal, "setitimer"):
+        return False
+    before = signal.getsignal(signal.SIGALRM)
+
+    def ring(_: int, __: FrameType | None) -> None:
+        signal.signal(signal.SIGALRM, before)
+        signal.raise_signal(number)
+
+    signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, AGAIN)
+    return True
+
+
+def _unraisable(what: "sys.UnraisableHookArgs") -> None:
+    """Python's hook for exceptions that go no further."""
+    error = what.exc_value
+    number = signal.SIGINT if isinstance(error, KeyboardInterrupt) else 0
+    if isinstance(error, SystemExit) and isinstance(error.code, int):
+        number = error.code - 128
+    if number not in set(signal.Signals) or not _send_again(number):
+        sys.__unraisablehook__(what)
