@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 SEAL = "content_sha256"
+LENGTH = 64  # of a seal, in hexadecimal digits
 
 
 def seal(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -15,10 +16,18 @@ def seal(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_whole(content: Mapping[str, Any]) -> bool:
-    """Whether the seal is that of the content; an object without one counts as whole, as older files have none."""
-    return SEAL not in content or content[SEAL] == _digest(content)
+    """Whether the seal is that of the content.
+
+    An object without one counts as whole, as older files have none; but not one whose seal stands under another name,
+    where the bit that was lost is one of its name's.
+    """
+    if SEAL in content:
+        return content[SEAL] == _digest(content)
+    digests = [key for key, value in content.items() if isinstance(value, str) and len(value) == LENGTH]
+    return not any(content[key] == _digest(content, key) for key in digests)
 
 
-def _digest(content: Mapping[str, Any]) -> str:
-    rest = {key: value for key, value in content.items() if key != SEAL}
+def _digest(content: Mapping[str, Any], seal: str = SEAL) -> str:
+    """Of all but the seal."""
+    rest = {key: value for key, value in content.items() if key != seal}
     return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
