@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from models.convolution import Convolution
 from models.dropout import DropoutPosition, dropout_at
 from models.hidden import HiddenLayer
 from models.initialize import AdjustsInitialization
@@ -27,7 +28,7 @@ class FixupStem(HiddenLayer):
 
     def __init__(self, num_in: int, num_out: int) -> None:
         super().__init__()
-        self.layer = nn.Conv2d(num_in, num_out, 3, padding=1, bias=False)
+        self.layer = Convolution(num_in, num_out, 3, padding=1, bias=False)
         self.shift = ScalarShift()
         self.relu = nn.ReLU()
 
@@ -41,7 +42,7 @@ class FixupLayer(nn.Module):
     def __init__(self, num_in: int, num_out: int, stride: int) -> None:
         super().__init__()
         self.shift = ScalarShift()
-        self.layer = nn.Conv2d(num_in, num_out, 3, stride=stride, padding=1, bias=False)
+        self.layer = Convolution(num_in, num_out, 3, stride=stride, padding=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layer(self.shift(x))

@@ -7,6 +7,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
+from models.convolution import Convolution
 from models.dropout import DropoutPosition, dropout_at
 from models.input_norm import make_input_norm
 from models.normalized_layer import NormalizedLayer, NormPosition
@@ -30,8 +31,8 @@ class PlainBlock(nn.Module):
         dropout_position: DropoutPosition,
     ) -> None:
         super().__init__()
-        conv1 = partial(nn.Conv2d, num_in, num_out, 3, stride=stride, padding=1)
-        conv2 = partial(nn.Conv2d, num_out, num_out, 3, padding=1)
+        conv1 = partial(Convolution, num_in, num_out, 3, stride=stride, padding=1)
+        conv2 = partial(Convolution, num_out, num_out, 3, padding=1)
         self.first = NormalizedLayer(conv1, norm(num_out), norm_position)
         self.dropout = dropout_at("before_norm", dropout, dropout_position)
         self.second = NormalizedLayer(conv2, norm(num_out), norm_position)
@@ -58,7 +59,7 @@ def plain(
     """
     num_channels, first, last = image_shape[0], widened(16, width), widened(64, width)
     first_norm = make_input_norm(norm, input_norm, num_channels)
-    stem = NormalizedLayer(partial(nn.Conv2d, num_channels, first, 3, padding=1), norm(first), norm_position)
+    stem = NormalizedLayer(partial(Convolution, num_channels, first, 3, padding=1), norm(first), norm_position)
     make_block = partial(
         PlainBlock, norm=norm, norm_position=norm_position, dropout=dropout, dropout_position=dropout_position
     )

@@ -8,6 +8,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from models.convolution import Convolution
 from models.dropout import DropoutPosition, dropout_at
 from models.fixup import FixupBlock, FixupClassifier, FixupStem
 from models.initialize import ResidualBlock
@@ -47,8 +48,8 @@ class BasicBlock(ResidualBlock):
         dropout_position: DropoutPosition,
     ) -> None:
         super().__init__()
-        conv1 = partial(nn.Conv2d, num_in, num_out, 3, stride=stride, padding=1)
-        conv2 = partial(nn.Conv2d, num_out, num_out, 3, padding=1)
+        conv1 = partial(Convolution, num_in, num_out, 3, stride=stride, padding=1)
+        conv2 = partial(Convolution, num_out, num_out, 3, padding=1)
         self.first = NormalizedLayer(conv1, norm(num_out), norm_position)
         self.dropout = dropout_at("before_norm", dropout, dropout_position)
         self.second = NormalizedLayer(conv2, norm(num_out), norm_position, activation=False)
@@ -105,7 +106,7 @@ def resnet(
         )
         classifier: nn.Module = FixupClassifier(last, num_classes)
     else:
-        stem = NormalizedLayer(partial(nn.Conv2d, num_channels, first, 3, padding=1), norm(first), norm_position)
+        stem = NormalizedLayer(partial(Convolution, num_channels, first, 3, padding=1), norm(first), norm_position)
         make_block = partial(
             BasicBlock,
             norm=norm,

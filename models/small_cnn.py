@@ -11,6 +11,7 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.convolution import Convolution
 from models.dropout import DropoutPosition, dropout_at
 from models.input_norm import make_input_norm
 from models.normalized_layer import NormalizedLayer, NormPosition
@@ -72,8 +73,8 @@ def small_cnn(
     first_norm = make_input_norm(norm, input_norm, num_channels)
     sizes = [widened(features, width) for features in (32, 64, 128)]
     make_layers: tuple[Callable[..., nn.Conv2d | nn.Linear], ...] = (
-        partial(nn.Conv2d, num_channels, sizes[0], 3, padding=padding),
-        partial(nn.Conv2d, sizes[0], sizes[1], 3, padding=padding),
+        partial(Convolution, num_channels, sizes[0], 3, padding=padding),
+        partial(Convolution, sizes[0], sizes[1], 3, padding=padding),
         partial(nn.Linear, sizes[1] * maps[0] * maps[1], sizes[2]),
     )
     first, second, hidden = (

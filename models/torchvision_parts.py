@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torchvision.models import resnet
 
+from models.convolution import Convolution
 from models.initialize import ResidualBlock
 from models.normalized_layer import NormalizedLayer
 from models.norms.normalization import Norm, NormWithActivation
@@ -64,7 +65,7 @@ def make_features(norm: Norm, num_channels: int, depth: int, blocks: Sequence[in
 def _normalized(conv: nn.Conv2d, norm: Norm) -> NormalizedLayer:
     """A convolution of the same shape (all are square and padded by half), with its norm; the ReLU stands elsewhere."""
     size, stride = conv.kernel_size[0], conv.stride[0]
-    make_layer = partial(nn.Conv2d, conv.in_channels, conv.out_channels, size, stride=stride, padding=size // 2)
+    make_layer = partial(Convolution, conv.in_channels, conv.out_channels, size, stride=stride, padding=size // 2)
     made = norm(conv.out_channels)
     if isinstance(made, NormWithActivation):
         raise ValueError(

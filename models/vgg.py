@@ -12,6 +12,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.convolution import Convolution
 from models.dropout import DropoutPosition, dropout_at
 from models.input_norm import make_input_norm
 from models.normalized_layer import NormalizedLayer, NormPosition
@@ -65,7 +66,7 @@ def vgg11(
     first_norm = make_input_norm(norm, input_norm, image_shape[0])
     sizes = [image_shape[0], *(widened(channels, width) for channels in CHANNELS)]
     layers = [
-        NormalizedLayer(partial(nn.Conv2d, num_in, num_out, 3, padding=1), norm(num_out), norm_position)
+        NormalizedLayer(partial(Convolution, num_in, num_out, 3, padding=1), norm(num_out), norm_position)
         for num_in, num_out in pairwise(sizes)
     ]
     return VGG(
