@@ -268,6 +268,13 @@ def train_py(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     return run
 
 
+def hearing_ctrl_c(*words: str) -> list[str]:
+    """The command of a Python program that hears Ctrl-C, though what started the tests may ignore it."""
+    starting = "import os, signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    starting += "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    return [sys.executable, "-c", starting, *words]
+
+
 def process(*words: str) -> list[str]:
     """The real command line."""
     return [sys.executable, str(ROOT / "train.py"), *words]

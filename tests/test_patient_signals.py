@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, words_of
+from conftest import ROOT, hearing_ctrl_c, words_of
 
 from experiments import patient_signals, signals
 
@@ -118,7 +118,7 @@ def test_a_run_whose_libraries_are_still_imported(tmp_path, outputs, name, code)
     (place / "triton.py").write_text(
         f"import os\ntry:\n{body}\nexcept BaseException:\n    os.abort()\nraise ImportError\n"
     )
-    words = [sys.executable, str(ROOT / "train.py"), *words_of(outputs)]
+    words = hearing_ctrl_c(str(ROOT / "train.py"), *words_of(outputs))
     done = subprocess.run(words, cwd=ROOT, env={"PYTHONPATH": str(place)}, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr

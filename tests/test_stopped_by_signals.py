@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Made, compose_tiny, process, words_of
+from conftest import ROOT, Made, compose_tiny, hearing_ctrl_c, process, words_of
 from test_resume import LONG, assert_each_step_once, make_older
 from waiting import wait_for
 
@@ -154,9 +153,7 @@ def test_ctrl_c_while_modules_are_imported_is_no_traceback(tmp_path, program, im
     """A module that is imported early is one here to which Ctrl-C comes."""
     slow = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(20)\nraise ImportError\n"
     (tmp_path / f"{imported}.py").write_text(slow)
-    starting = "import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    starting += "import os\nos.execv(sys.executable, [sys.executable, *sys.argv[1:]])"  # whatever started the tests
-    words = [sys.executable, "-c", starting, str(ROOT / program), "--help"]
+    words = hearing_ctrl_c(str(ROOT / program), "--help")
     environment = {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
     done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
