@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+ASIDE = ".*.tmp"  # the names of what is not whole yet
+
 
 def write(path: Path, save: Callable[[BinaryIO], object]) -> None:
     """Let `save` write into a temporary file beside `path`, force it to disk, and move it into place in one step."""
@@ -28,7 +30,7 @@ def write_text(path: Path, text: str) -> None:
 
 def clear(folder: Path) -> None:
     """Remove what processes left there that were killed while they wrote. Only for who holds the folder's lock."""
-    for abandoned in folder.glob(".*.tmp"):
+    for abandoned in folder.glob(ASIDE):
         if abandoned.is_dir():
             shutil.rmtree(abandoned, ignore_errors=True)
         else:

@@ -18,6 +18,7 @@ AGAIN = 0.05  # seconds between two looks at what Python is doing
 PATIENCE = 30.0  # seconds that an import may go on before it is interrupted all the same
 
 _waiting_since: dict[int, float] = {}  # by signal
+_coming: set[int] = set()  # signals that the timer will send
 
 
 def patient(handler: Handler) -> Handler:
@@ -27,7 +28,7 @@ def patient(handler: Handler) -> Handler:
         since = _waiting_since.setdefault(number, time.monotonic())
         if _imports(frame) and time.monotonic() - since < PATIENCE and _send_again(number):
             return
-        del _waiting_since[number]
+        _waiting_since.pop(number, None)
         handler(number, frame)
 
     return called
@@ -46,6 +47,7 @@ def cancel() -> None:
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, 0)
     _waiting_since.clear()
+    _coming.clear()
 
 
 def _imports(frame: FrameType | None) -> bool:
@@ -64,13 +66,18 @@ def _send_again(number: int) -> bool:
     """
     if not hasattr(signal, "setitimer"):
         return False
-    before = signal.getsignal(signal.SIGALRM)
+    if not _coming:
+        before = signal.getsignal(signal.SIGALRM)
 
-    def ring(_: int, __: FrameType | None) -> None:
-        signal.signal(signal.SIGALRM, before)
-        signal.raise_signal(number)
+        def ring(_: int, __: FrameType | None) -> None:
+            signal.signal(signal.SIGALRM, before)
+            numbers = sorted(_coming)
+            _coming.clear()
+            for each in numbers:
+                signal.raise_signal(each)
 
-    signal.signal(signal.SIGALRM, ring)
+        signal.signal(signal.SIGALRM, ring)
+    _coming.add(number)
     signal.setitimer(signal.ITIMER_REAL, AGAIN)
     return True
 

@@ -1,6 +1,7 @@
 """Signals at moments at which an exception would do harm, or be forgotten."""
 
 import importlib
+import importlib.util
 import signal
 import subprocess
 import sys
@@ -53,6 +54,19 @@ def test_a_module_is_imported_to_its_end_and_then_the_exception_comes(slow_modul
     with pytest.raises(KeyboardInterrupt):
         go_on(lambda: importlib.import_module(slow_module))
     assert sys.modules[slow_module].WHOLE
+
+
+def test_of_two_signals_neither_is_lost(slow_module):
+    heard: list[int] = []
+    signal.signal(signal.SIGTERM, patient_signals.patient(lambda number, frame: heard.append(number)))
+    signal.signal(signal.SIGINT, patient_signals.patient(lambda number, frame: heard.append(number)))
+    path = Path(importlib.util.find_spec(slow_module).origin)
+    path.write_text(path.read_text().replace("time.sleep", "signal.raise_signal(signal.SIGTERM)\ntime.sleep", 1))
+    importlib.import_module(slow_module)
+    deadline = time.monotonic() + 30
+    while len(heard) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert sorted(heard) == [signal.SIGINT, signal.SIGTERM]
 
 
 def test_an_import_that_does_not_end_is_interrupted(slow_module, monkeypatch):

@@ -15,8 +15,8 @@ from experiments.site.pages import MARK, Page
 from experiments.site.state import NAME, State, digest, stamp_of
 
 FOLDERS = ("studies", "norms")
-LOCK, ASIDE = ".lock", ".*.tmp"  # the names of what is not whole yet, as in `experiments.atomic`
-OURS = ("index.html", "checks.html", NAME, LOCK, ASIDE, *FOLDERS)
+LOCK = ".lock"
+OURS = ("index.html", "checks.html", NAME, LOCK, atomic.ASIDE, *FOLDERS)
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,7 @@ def alone(folder: Path) -> Iterator[None]:
         raise UserError(f"out={folder} cannot be locked ({error.strerror}); name a folder elsewhere") from error
     try:
         for place in (folder, *(folder / name for name in FOLDERS)):
-            for abandoned in place.glob(ASIDE):
-                abandoned.unlink()
+            atomic.clear(place)
         yield
     finally:
         lock.release()
