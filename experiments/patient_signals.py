@@ -11,25 +11,35 @@ import sys
 import time
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 Handler = Callable[[int, FrameType | None], object]
 
 AGAIN = 0.05  # seconds between two looks at what Python is doing
+HEEDED = 3.0  # seconds that the program has for its end, once the exception is raised
 PATIENCE = 30.0  # seconds that an import may go on before it is interrupted all the same
 
 _waiting_since: dict[int, float] = {}  # by signal
 _coming: set[int] = set()  # signals that the timer will send
+_replaced: list[Any] = []  # what handles the timer's own signal else, while it runs
 
 
 def patient(handler: Handler) -> Handler:
-    """A handler that is called once no module is being imported any more."""
+    """A handler that is called once no module is imported any more, and again where that has not ended the program.
+
+    What it raises may be caught on its way by a library that catches everything.
+    """
 
     def called(number: int, frame: FrameType | None) -> None:
         since = _waiting_since.setdefault(number, time.monotonic())
-        if _imports(frame) and time.monotonic() - since < PATIENCE and _send_again(number):
+        if _imports(frame) and time.monotonic() - since < PATIENCE and _send_again(number, AGAIN):
             return
         _waiting_since.pop(number, None)
-        handler(number, frame)
+        try:
+            handler(number, frame)
+        except BaseException:
+            _send_again(number, HEEDED)
+            raise
 
     return called
 
@@ -44,10 +54,8 @@ def remember_forgotten() -> None:
 
 def cancel() -> None:
     """What still waits comes no more, as the work is done."""
-    if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_REAL, 0)
+    _stop()
     _waiting_since.clear()
-    _coming.clear()
 
 
 def _imports(frame: FrameType | None) -> bool:
@@ -59,27 +67,33 @@ def _imports(frame: FrameType | None) -> bool:
     return False
 
 
-def _send_again(number: int) -> bool:
-    """Have the signal sent once more in a moment; False where the system has no timers.
+def _send_again(number: int, seconds: float) -> bool:
+    """Have the signal sent once more; False where the system has no timers.
 
     A timer and no thread: threads take locks, which the code that was interrupted may hold.
     """
     if not hasattr(signal, "setitimer"):
         return False
     if not _coming:
-        before = signal.getsignal(signal.SIGALRM)
-
-        def ring(_: int, __: FrameType | None) -> None:
-            signal.signal(signal.SIGALRM, before)
-            numbers = sorted(_coming)
-            _coming.clear()
-            for each in numbers:
-                signal.raise_signal(each)
-
-        signal.signal(signal.SIGALRM, ring)
+        _replaced.append(signal.signal(signal.SIGALRM, _ring))
     _coming.add(number)
-    signal.setitimer(signal.ITIMER_REAL, AGAIN)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     return True
+
+
+def _ring(_: int, __: FrameType | None) -> None:
+    numbers = sorted(_coming)
+    _stop()
+    for number in numbers:
+        signal.raise_signal(number)
+
+
+def _stop() -> None:
+    """The timer, and what handled its signal before."""
+    if _replaced:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, _replaced.pop())
+    _coming.clear()
 
 
 def _unraisable(what: "sys.UnraisableHookArgs") -> None:
@@ -88,5 +102,5 @@ def _unraisable(what: "sys.UnraisableHookArgs") -> None:
     number = signal.SIGINT if isinstance(error, KeyboardInterrupt) else 0
     if isinstance(error, SystemExit) and isinstance(error.code, int):
         number = error.code - 128
-    if number not in set(signal.Signals) or not _send_again(number):
+    if number not in set(signal.Signals) or not _send_again(number, AGAIN):
         sys.__unraisablehook__(what)

@@ -19,7 +19,7 @@ from threading import current_thread, main_thread
 from types import FrameType
 from typing import Any
 
-from experiments.patient_signals import interrupt, patient
+from experiments.patient_signals import cancel, interrupt, patient
 
 log = logging.getLogger("normlab")
 SAVING = 10.0  # seconds that runs side by side have for it
@@ -109,6 +109,7 @@ def ends_outside_training(first: bool = True) -> Iterator[None]:
     try:
         yield
     finally:
+        cancel()
         _put_back(before)
 
 

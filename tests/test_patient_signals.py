@@ -8,6 +8,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,22 @@ class Gone:
 
     def __del__(self) -> None:
         signal.raise_signal(self.number)
+
+
+def test_an_exception_that_is_caught_on_its_way_comes_again(monkeypatch):
+    monkeypatch.setattr(patient_signals, "HEEDED", 0.1)
+    signal.signal(signal.SIGINT, patient_signals.interrupt)
+    with suppress(BaseException):
+        signal.raise_signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        time.sleep(30)
+
+
+def test_once_the_program_ends_it_comes_no_more(monkeypatch):
+    monkeypatch.setattr(patient_signals, "HEEDED", 0.05)
+    with pytest.raises(signals.Stopped), signals.ends_outside_training():
+        signal.raise_signal(signal.SIGTERM)
+    time.sleep(0.2)  # where it came, SIGTERM would end the tests
 
 
 def test_an_exception_that_python_forgets_comes_again(capsys):
